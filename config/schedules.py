@@ -1,0 +1,12 @@
+"""THE table of periodic runs. ``manage.py sync_schedules`` (run by ``migrate``) upserts it by name into
+django-celery-beat's tables, and leaves alone what an operator changed there (on/off, interval)."""
+
+from typing import Final
+
+from celery.schedules import crontab
+
+from jobs.schedules import Schedule
+
+SCHEDULES: Final[tuple[Schedule, ...]] = (
+    Schedule("purge old jobs", task="jobs.purge", every=crontab(hour="3", minute="10")),
+)
