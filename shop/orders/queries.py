@@ -1,0 +1,126 @@
+"""Reads about sales that more than one page or report needs. Days are the shop's days; instants are UTC."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from django.db.models import Count, Sum
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from shop.money import Money, totals
+from shop.orders.models import Channel, Order, OrderLine
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSales:
+    """What one channel sold in some days.
+
+    Attributes:
+        orders: orders placed.
+        revenue: sum of the lines, what was taken back included; one Money for each currency.
+    """
+
+    channel: Channel
+    orders: int
+    revenue: list[Money]
+
+
+@dataclass(frozen=True, slots=True)
+class Sales:
+    """What the shop sold from ``first`` to ``last``, both included; channels with the most orders first."""
+
+    first: date
+    last: date
+    channels: list[ChannelSales]
+
+    @property
+    def orders(self) -> int:
+        return sum(channel.orders for channel in self.channels)
+
+    @property
+    def revenue(self) -> list[Money]:
+        return totals(money for channel in self.channels for money in channel.revenue)
+
+
+@dataclass(frozen=True, slots=True)
+class RecentSales:
+    """The owner's home: today so far, yesterday, and the seven days that end today, also one by one (oldest first)."""
+
+    today: Sales
+    yesterday: Sales
+    week: Sales
+    days: list[Sales]
+
+
+@dataclass(frozen=True, slots=True)
+class RevenueTotal:
+    """Control sums of a period in one currency. ``revenue`` is exact."""
+
+    lines: int
+    quantity: int
+    revenue: Money
+
+
+def day_start(day: date) -> datetime:
+    """The instant at which ``day`` begins in the shop."""
+    return datetime.combine(day, time.min, tzinfo=timezone.get_default_timezone())
+
+
+def recent_sales(*, now: datetime) -> RecentSales:
+    """Today's numbers. Reads eight days of two indexes at most, however old the shop is."""
+    today = timezone.localdate(now)
+    first = today - timedelta(days=6)
+    window = {"placed_at__gte": day_start(first), "placed_at__lt": day_start(today + timedelta(days=1))}
+    channels = Channel.objects.in_bulk()
+
+    orders: dict[tuple[date, int], int] = {
+        (row["day"], row["channel_id"]): row["orders"]
+        for row in Order.objects.filter(**window)
+        .values("channel_id", day=TruncDate("placed_at"))
+        .annotate(orders=Count("id"))
+    }
+    revenue: dict[tuple[date, int], list[Money]] = {}
+    for row in (
+        OrderLine.objects.filter(**window)
+        .values("order__channel_id", "currency", "decimals", day=TruncDate("placed_at"))
+        .annotate(amount=Sum("revenue"))
+    ):
+        amount = Money(int(row["amount"]), row["currency"], row["decimals"])
+        revenue.setdefault((row["day"], row["order__channel_id"]), []).append(amount)
+
+    def sales(days: Iterable[date]) -> Sales:
+        wanted = sorted(days)
+        found = []
+        for pk, channel in channels.items():
+            count = sum(orders.get((day, pk), 0) for day in wanted)
+            amounts = totals(money for day in wanted for money in revenue.get((day, pk), []))
+            if count or amounts:
+                found.append(ChannelSales(channel, count, amounts))
+        found.sort(key=lambda one: (-one.orders, one.channel.name))
+        return Sales(wanted[0], wanted[-1], found)
+
+    week = [first + timedelta(days=n) for n in range(7)]
+    days = [sales([day]) for day in week]
+    return RecentSales(today=days[-1], yesterday=days[-2], week=sales(week), days=days)
+
+
+def revenue_totals(*, start: datetime, end: datetime) -> list[RevenueTotal]:
+    """Lines, pieces and revenue of all lines with ``start`` <= time < ``end``, one total for each currency."""
+    found: dict[str, RevenueTotal] = {}
+    for row in (
+        OrderLine.objects.filter(placed_at__gte=start, placed_at__lt=end)
+        .values("currency", "decimals")
+        .annotate(lines=Count("id"), pieces=Sum("quantity"), amount=Sum("revenue"))
+        .order_by("currency", "decimals")
+    ):
+        part = RevenueTotal(
+            row["lines"], int(row["pieces"]), Money(int(row["amount"]), row["currency"], row["decimals"])
+        )
+        so_far = found.get(part.revenue.currency)
+        found[part.revenue.currency] = (
+            RevenueTotal(so_far.lines + part.lines, so_far.quantity + part.quantity, so_far.revenue + part.revenue)
+            if so_far
+            else part
+        )
+    return list(found.values())
