@@ -27,8 +27,8 @@ INSTALLED_APPS = [
     "shop.catalog",
     "shop.orders",
     "reports",
-    "web",
-    "django.contrib.admin",
+    "web.apps.WebConfig",
+    "web.apps.BackroomAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -46,6 +46,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "jobs.middleware.TraceMiddleware",
+    "jobs.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -80,6 +81,7 @@ FORM_RENDERER = "django.forms.renderers.DjangoDivFormRenderer"
 
 # --- people ----------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "shop.accounts.backends.RoleBackend"]
 LOGIN_URL = "web:sign_in"
 LOGIN_REDIRECT_URL = "web:home"
 LOGOUT_REDIRECT_URL = "web:sign_in"

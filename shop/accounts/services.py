@@ -1,0 +1,81 @@
+"""What changes people."""
+
+from collections.abc import Collection
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+
+from shop.accounts.models import Role, User
+
+#: Known to everybody: for people on a machine of one's own, and refused everywhere else.
+DEMO_PASSWORD: Final = "backroom-demo"  # noqa: S105 (printed by `./run up`)
+_DEMO_PEOPLE: Final = {
+    "shopper": ("Nguyễn Thị", "Mai", Role.SHOPPER),
+    "owner": ("Trần Minh", "Quân", Role.OWNER),
+    "moderator": ("Lê Thu", "Hà", Role.MODERATOR),
+    "finance": ("Phạm Quốc", "Bảo", Role.FINANCE),
+    "operator": ("Đỗ Anh", "Tuấn", Role.OPERATOR),
+}
+
+
+class DemoPeopleRefused(Exception):  # noqa: N818 (an answer, not a fault)
+    """This site is a public one: people with a password that everybody knows do not belong there."""
+
+
+def create_person(
+    *,
+    username: str,
+    email: str,
+    password: str,
+    roles: Collection[Role] = (Role.SHOPPER,),
+    first_name: str = "",
+    last_name: str = "",
+    language: str = "vi",
+) -> User:
+    """A new person who can sign in at once.
+
+    The password is taken as it is: forms validate it, where its owner can still mend it. Raises
+    django.db.IntegrityError where the user name is taken.
+    """
+    return User.objects.create_user(
+        username=username,
+        email=email,
+        password=password,
+        first_name=first_name,
+        last_name=last_name,
+        language=language,
+        roles=sorted(roles),
+        is_staff=Role.OPERATOR in roles,
+    )
+
+
+@transaction.atomic
+def set_roles(*, person: User, roles: Collection[str]) -> None:
+    """Gives ``person`` exactly these roles. Django's own flag for its admin follows the role of operator."""
+    person.roles = sorted(roles)
+    person.is_staff = Role.OPERATOR in roles or person.is_superuser
+    person.save(update_fields=["roles", "is_staff"])
+
+
+@transaction.atomic
+def ensure_demo_people() -> list[User]:
+    """One person of each role, with ``DEMO_PASSWORD``; those who exist already are left as they are.
+
+    Raises DemoPeopleRefused on a site that serves https, which is how a public one is told from a machine of one's own.
+    """
+    if settings.SECURE_SSL_REDIRECT:
+        raise DemoPeopleRefused("Demo people have a public password; this site is set up for the public (HTTPS_ONLY).")
+    existing = {person.username: person for person in User.objects.filter(username__in=_DEMO_PEOPLE)}
+    return [
+        existing.get(username)
+        or create_person(
+            username=username,
+            email=f"{username}@demo.backroom.test",
+            password=DEMO_PASSWORD,
+            roles=[role],
+            first_name=first_name,
+            last_name=last_name,
+        )
+        for username, (last_name, first_name, role) in _DEMO_PEOPLE.items()
+    ]
