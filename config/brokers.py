@@ -1,4 +1,4 @@
-"""What Celery must be told about its broker. Each setting here answers a failure that was seen; docs/brokers.md tells them."""
+"""What Celery must be told about its broker. Each setting answers a failure that was seen: see docs/brokers.md."""
 
 from typing import Any
 from urllib.parse import urlsplit

@@ -1,4 +1,5 @@
-"""The Celery application: queues, exchange and what was learned about brokers. Tasks are declared with ``jobs.task.job``."""
+"""The Celery application. Its settings are in ``config/settings.py`` and ``config/brokers.py``; tasks are declared with
+``jobs.task.job``."""
 
 import os
 

@@ -76,7 +76,7 @@ def words(name: str, default: str, help: str) -> list[str]:
 SECRET_KEY = text("SECRET_KEY", "", "Signs sessions and links. Required; `./run` makes one for the local machine.")
 DEBUG = flag("DEBUG", False, "Django's debug pages. Never in production.")
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", "127.0.0.1,localhost", "Host names the site answers to.")
-SITE_URL = text("SITE_URL", "http://127.0.0.1:8000", "Address of the site as people see it, without a slash at the end.")
+SITE_URL = text("SITE_URL", "http://127.0.0.1:8000", "Address of the site as people see it; no slash at the end.")
 DATABASE_URL = text(
     "DATABASE_URL", "postgresql://127.0.0.1:5432/backroom", "PostgreSQL 15 or newer. The rows there are the truth."
 )

@@ -12,7 +12,6 @@ doorbell is out: ``rings`` > 0, rung again at ``ring_at``) or *asleep* until ``r
 """
 
 import secrets
-import uuid
 from typing import ClassVar, Final
 
 from django.conf import settings
@@ -249,7 +248,7 @@ class QueueState(models.Model):
 
 
 class Worker(models.Model):
-    """A process that says it lives: a Celery worker (its queues and children), a dispatcher or beat. Old rows are purged."""
+    """A process that says it lives: a Celery worker (its queues and children), a dispatcher or beat."""
 
     name = models.CharField(primary_key=True, max_length=120)
     kind = models.CharField(max_length=20)
@@ -295,9 +294,7 @@ class TaskTally(models.Model):
     class Meta:
         verbose_name = _("tally")
         verbose_name_plural = _("tallies")
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["task", "queue", "outcome"], name="task_tally_once")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["task", "queue", "outcome"], name="task_tally_once")]
 
     def __str__(self) -> str:
         return f"{self.task} {self.outcome}: {self.count}"

@@ -1,0 +1,35 @@
+"""When a periodic run was last due. Pure."""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+
+from celery.schedules import crontab
+
+#: Days to look back for a crontab's last due minute: 29 February comes every eight years at the worst.
+LOOK_BACK: Final = 366 * 8 + 3
+
+
+def last_due(every: crontab | timedelta, now: datetime, zone: tzinfo) -> datetime | None:
+    """The newest due time of ``every`` that is not after ``now`` (aware), in UTC.
+
+    Two beats that fire a little apart get the same answer, so it names the run. A crontab is read in ``zone``; an
+    interval is counted from 1970. None for a crontab that is never due.
+    """
+    if isinstance(every, timedelta):
+        length = every.total_seconds()
+        return datetime.fromtimestamp(now.timestamp() // length * length, UTC)
+    local = now.astimezone(zone)
+    for days in range(LOOK_BACK):
+        day = (local - timedelta(days=days)).date()
+        if (
+            day.month not in every.month_of_year
+            or day.day not in every.day_of_month
+            or day.isoweekday() % 7 not in every.day_of_week
+        ):
+            continue
+        for hour in sorted(every.hour, reverse=True):
+            for minute in sorted(every.minute, reverse=True):
+                due = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
+                if due <= now:
+                    return due.astimezone(UTC)
+    return None
