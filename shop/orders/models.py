@@ -7,6 +7,7 @@ change: see docs/decisions/revenue-lines.md.
 
 from typing import ClassVar, Final
 
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -32,7 +33,13 @@ class ChannelKind(models.TextChoices):
 class Channel(models.Model):
     """Somewhere the shop sells: its own site, one account on a marketplace, the counter."""
 
-    code = models.SlugField(_("code"), max_length=20, unique=True)
+    #: Begins the codes of the channel's orders, so it holds nothing that could run into their numbers.
+    code = models.CharField(
+        _("code"),
+        max_length=20,
+        unique=True,
+        validators=[RegexValidator("^[a-z0-9]+$", _("Write small letters and digits only."))],
+    )
     name = models.CharField(_("name"), max_length=100)
     kind = models.CharField(_("kind"), max_length=10, choices=ChannelKind.choices, default=ChannelKind.OTHER)
 
@@ -40,7 +47,8 @@ class Channel(models.Model):
         verbose_name = _("channel")
         verbose_name_plural = _("channels")
         constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(kind__in=ChannelKind.values), name="channel_kind_known")
+            models.CheckConstraint(condition=Q(kind__in=ChannelKind.values), name="channel_kind_known"),
+            models.CheckConstraint(condition=Q(code__regex="^[a-z0-9]+$"), name="channel_code_plain"),
         ]
 
     def __str__(self) -> str:
@@ -79,19 +87,23 @@ class Customer(models.Model):
 
 
 class OrderImport(models.Model):
-    """One file of sales, and how far it has come in. ``row`` moves in the same transaction as the lines before it."""
+    """One file of sales, and how far it has come in: ``line`` moves in the transaction that brings the lines before it."""
 
-    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, db_index=False, related_name="+")
+    channel = models.ForeignKey(
+        Channel, on_delete=models.PROTECT, db_index=False, related_name="imports", verbose_name=_("channel")
+    )
     #: Of the text itself, so that a file and its .gz are the same file.
     sha256 = models.CharField(max_length=64)
     file_name = models.CharField(_("file"), max_length=255)
     layout = models.JSONField(_("layout"))
-    #: The last row that is in, as a spreadsheet counts: the heading is row 1.
-    row = models.BigIntegerField(default=1, db_default=1)
-    imported = models.BigIntegerField(_("lines imported"), default=0, db_default=0)
-    rejected = models.BigIntegerField(_("lines rejected"), default=0, db_default=0)
+    #: The last line of the file that has been dealt with; the headings are line 1.
+    line = models.BigIntegerField(_("line"), default=1, db_default=1)
+    imported = models.BigIntegerField(_("rows imported"), default=0, db_default=0)
+    rejected = models.BigIntegerField(_("rows rejected"), default=0, db_default=0)
     quantity = models.BigIntegerField(_("pieces"), default=0, db_default=0)
     revenue = models.BigIntegerField(_("revenue"), default=0, db_default=0)
+    currency = models.CharField(_("currency"), max_length=3)
+    decimals = models.SmallIntegerField()
     started_at = models.DateTimeField(_("started"), db_default=Now())
     finished_at = models.DateTimeField(_("finished"), null=True)
 
@@ -99,14 +111,15 @@ class OrderImport(models.Model):
         verbose_name = _("import")
         verbose_name_plural = _("imports")
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["channel", "sha256"], name="import_file_once_per_channel"),
-            models.CheckConstraint(
-                condition=Q(row=F("imported") + F("rejected") + 1), name="import_every_row_accounted_for"
-            ),
+            models.UniqueConstraint(fields=["channel", "sha256"], name="import_file_once_per_channel")
         ]
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def revenue_money(self) -> Money:
+        return Money(self.revenue, self.currency, self.decimals)
 
 
 class RejectedRow(models.Model):
@@ -115,17 +128,17 @@ class RejectedRow(models.Model):
     source = models.ForeignKey(
         OrderImport, on_delete=models.CASCADE, db_index=False, related_name="rejects", verbose_name=_("import")
     )
-    row = models.BigIntegerField(_("row"))
+    line = models.BigIntegerField(_("line"))
     reason = models.TextField(_("reason"))
     raw = models.TextField(_("row as it stands in the file"))
 
     class Meta:
         verbose_name = _("rejected row")
         verbose_name_plural = _("rejected rows")
-        constraints: ClassVar = [models.UniqueConstraint(fields=["source", "row"], name="rejected_row_once")]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["source", "line"], name="rejected_line_once")]
 
     def __str__(self) -> str:
-        return f"{self.row}: {self.reason}"
+        return f"{self.line}: {self.reason}"
 
 
 class State(models.TextChoices):
@@ -168,7 +181,7 @@ class Order(models.Model):
     currency's minor unit unless the order came from a source with finer prices.
     """
 
-    code = models.CharField(_("code"), max_length=64, unique=True)
+    code = models.CharField(_("code"), max_length=64)
     channel = models.ForeignKey(
         Channel, on_delete=models.PROTECT, db_index=False, related_name="orders", verbose_name=_("channel")
     )
@@ -182,7 +195,12 @@ class Order(models.Model):
         verbose_name=_("customer"),
     )
     source = models.ForeignKey(
-        OrderImport, on_delete=models.PROTECT, null=True, db_index=False, related_name="+", verbose_name=_("import")
+        OrderImport,
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="orders",
+        verbose_name=_("import"),
     )
     state = models.CharField(
         _("state"), max_length=10, choices=State.choices, default=State.PLACED, db_default=State.PLACED
@@ -206,6 +224,7 @@ class Order(models.Model):
         verbose_name = _("order")
         verbose_name_plural = _("orders")
         constraints: ClassVar = [
+            models.UniqueConstraint(fields=["code"], name="order_code_once"),
             models.UniqueConstraint(fields=["channel", "number"], name="order_number_once_per_channel"),
             models.CheckConstraint(condition=Q(state__in=State.values), name="order_state_known"),
             models.CheckConstraint(
@@ -246,7 +265,7 @@ class OrderLine(models.Model):
     order = models.ForeignKey(
         Order, on_delete=models.CASCADE, db_index=False, related_name="lines", verbose_name=_("order")
     )
-    #: Place within the order; for an imported line its row in the file, so that no row can come in twice.
+    #: Place within the order; for an imported one its line in the file, so that no line can come in twice.
     position = models.IntegerField()
     product = models.ForeignKey(
         Product,

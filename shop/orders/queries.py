@@ -69,21 +69,20 @@ def day_start(day: date) -> datetime:
 
 def recent_sales(*, now: datetime) -> RecentSales:
     """Today's numbers. Reads eight days of two indexes at most, however old the shop is."""
-    today = timezone.localdate(now)
+    today = timezone.localdate(now, timezone.get_default_timezone())
     first = today - timedelta(days=6)
     window = {"placed_at__gte": day_start(first), "placed_at__lt": day_start(today + timedelta(days=1))}
+    shop_day = TruncDate("placed_at", tzinfo=timezone.get_default_timezone())
     channels = Channel.objects.in_bulk()
 
     orders: dict[tuple[date, int], int] = {
         (row["day"], row["channel_id"]): row["orders"]
-        for row in Order.objects.filter(**window)
-        .values("channel_id", day=TruncDate("placed_at"))
-        .annotate(orders=Count("id"))
+        for row in Order.objects.filter(**window).values("channel_id", day=shop_day).annotate(orders=Count("id"))
     }
     revenue: dict[tuple[date, int], list[Money]] = {}
     for row in (
         OrderLine.objects.filter(**window)
-        .values("order__channel_id", "currency", "decimals", day=TruncDate("placed_at"))
+        .values("order__channel_id", "currency", "decimals", day=shop_day)
         .annotate(amount=Sum("revenue"))
     ):
         amount = Money(int(row["amount"]), row["currency"], row["decimals"])
