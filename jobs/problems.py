@@ -27,7 +27,7 @@ _DETAILS: Final[Mapping[int, str | Promise]] = {
 }
 
 
-class Problem(Exception):  # noqa: N818 (the RFC's word)
+class Problem(Exception):
     """An answer other than the one asked for. ``detail`` is a sentence for a person."""
 
     def __init__(self, status: int, detail: str | Promise = "", *, headers: Mapping[str, str] | None = None) -> None:
@@ -42,8 +42,8 @@ def response(
 ) -> HttpResponse:
     """The problem as an HTTP answer; ``members`` are added to its body.
 
-    ``type`` is about:blank, as the RFC asks where the status says it all. Nothing that tells one request from another is
-    in it, so that an unknown code and somebody else's are answered by the same bytes.
+    ``type`` is about:blank, as the RFC asks where the status says it all. Nothing in it tells one request from another,
+    so that an unknown code and somebody else's are answered by the same bytes.
     """
     problem = {
         "type": "about:blank",

@@ -10,7 +10,7 @@ _PEOPLE: tuple[str, ...] = ("accounts.", "auth.")
 class RoleBackend(BaseBackend):
     """Operators may do in the admin whatever its pages offer, except change people. It signs nobody in."""
 
-    def has_perm(self, user_obj: User, perm: str, obj: Model | None = None) -> bool:  # type: ignore[override]
+    def has_perm(self, user_obj: User, perm: str, obj: Model | None = None) -> bool:  # type: ignore[override]  # noqa: ARG002
         if not user_obj.is_authenticated or not user_obj.has_role(Role.OPERATOR):
             return False
         return perm == "accounts.view_user" or not perm.startswith(_PEOPLE)

@@ -19,7 +19,7 @@ _DEMO_PEOPLE: Final = {
 }
 
 
-class DemoPeopleRefused(Exception):  # noqa: N818 (an answer, not a fault)
+class DemoPeopleRefused(Exception):
     """This site is a public one: people with a password that everybody knows do not belong there."""
 
 
