@@ -9,7 +9,6 @@ from typing import Final
 
 from jobs.queues import Queue
 
-
 QUEUES: Final[tuple[Queue, ...]] = (
     Queue("control", "housekeeping: purge, sweeps, roll-ups", "quick", 1, 4, 120, 150, 250, 8, False, 300),
     Queue("mail", "one mail to one person: confirmations, receipts", "quick", 2, 4, 30, 45, 250, 8, True, 30),
@@ -38,6 +37,17 @@ class WorkerPlan:
     concurrency: int
     prefetch: int
     memory: int
+
+    @property
+    def container_memory(self) -> int:
+        """MB that the whole worker may take: its parent, and children that are only replaced after the job with which
+        they outgrew ``memory``, so one child's worth more than they should need."""
+        return 200 + self.memory * (self.concurrency + 1)
+
+    @property
+    def grace(self) -> int:
+        """Seconds from the request to stop until the worker is killed: what runs may take its full time, and conclude."""
+        return max(BY_NAME[queue].hard_limit for queue in self.queues) + 30
 
     def command(self) -> list[str]:
         """Arguments after ``celery -A config`` that start this worker."""
