@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
@@ -123,3 +123,18 @@ def revenue_totals(*, start: datetime, end: datetime) -> list[RevenueTotal]:
             else part
         )
     return list(found.values())
+
+
+def lines_between(*, start: datetime, end: datetime) -> QuerySet[OrderLine]:
+    """All lines with ``start`` <= time < ``end``, in an order that no two lines share: by time, then id."""
+    return OrderLine.objects.filter(placed_at__gte=start, placed_at__lt=end).order_by("placed_at", "id")
+
+
+def years_sold() -> tuple[int, int] | None:
+    """The shop's first and last year (of its own calendar) with a line; None before the first sale. Reads two rows."""
+    times = OrderLine.objects.order_by("placed_at", "id").values_list("placed_at", flat=True)
+    first, last = times.first(), times.last()
+    if first is None or last is None:
+        return None
+    zone = timezone.get_default_timezone()
+    return timezone.localdate(first, zone).year, timezone.localdate(last, zone).year
