@@ -194,6 +194,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TRACK_STARTED = False
 CELERY_BEAT_SCHEDULER = "jobs.beat:RowScheduler"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_IMPORTS = ["jobs.worker"]  # what a worker's parent does for its children
 
 # --- safety ----------------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = env.HTTPS_ONLY

@@ -19,6 +19,7 @@ from django_celery_beat.schedulers import DatabaseScheduler
 from jobs import processes, services
 from jobs import task as tasks
 from jobs.due import last_due
+from jobs.models import Job
 from jobs.schedules import Schedule
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ SIGN_OF_LIFE: Final = 5.0
 _DECLARED: Final = "As in config/schedules.py: "
 
 
-class RowScheduler(DatabaseScheduler):  # type: ignore[misc]  (untyped base)
+class RowScheduler(DatabaseScheduler):  # type: ignore[misc]
     """django-celery-beat's scheduler, submitting jobs instead of sending messages."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -79,7 +80,7 @@ class RowScheduler(DatabaseScheduler):  # type: ignore[misc]  (untyped base)
             connection.close()
 
 
-def run_due(entry: Any) -> "services.Job | None":
+def run_due(entry: Any) -> Job | None:
     """Submits the run of a due entry for its due time. None: another beat has. Raises LookupError, TypeError for an
     entry whose task or arguments are wrong."""
     task = tasks.get(entry.task)
@@ -88,13 +89,12 @@ def run_due(entry: Any) -> "services.Job | None":
     return services.submit_scheduled(task, schedule=entry.name, window=window, arguments=entry.kwargs or {})
 
 
-def _plain(every: Any) -> crontab | timedelta:
-    """A django-celery-beat or Celery schedule as a crontab or a length of time."""
+def _plain(every: Any) -> Any:
+    """A django-celery-beat or Celery schedule as a crontab or a timedelta."""
     if isinstance(every, crontab):
         return every
     if isinstance(every, schedule):
-        length: timedelta = every.run_every
-        return length
+        return every.run_every  # type: ignore[attr-defined]
     return timedelta(seconds=1)
 
 
@@ -141,7 +141,7 @@ def _when(every: crontab | timedelta) -> dict[str, Any]:
     return {"crontab": found}
 
 
-def _words(every: crontab | timedelta) -> str:
+def _words(every: Any) -> str:
     if isinstance(every, timedelta):
         return f"every {int(every.total_seconds())} s"
     fields = (every._orig_minute, every._orig_hour, every._orig_day_of_month, every._orig_month_of_year)  # noqa: SLF001

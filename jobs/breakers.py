@@ -72,29 +72,31 @@ def breaker(name: str) -> Iterator[None]:
 _RECORD: Final = """
     WITH now_counted AS (
         SELECT name,
-               CASE WHEN window_started_at < now() - make_interval(secs => %(window)s) THEN 0 ELSE calls END + 1 AS calls,
-               CASE WHEN window_started_at < now() - make_interval(secs => %(window)s) THEN 0 ELSE failures END
-                 + %(failed)s::int AS failures,
-               window_started_at < now() - make_interval(secs => %(window)s) AS fresh,
-               CASE WHEN state = 'half_open' THEN %(failed)s::int = 1 END AS trial_failed
-          FROM jobs_breaker WHERE name = %(name)s FOR UPDATE
+               CASE WHEN stale THEN 0 ELSE calls END + 1 AS calls,
+               CASE WHEN stale THEN 0 ELSE failures END + %(failed)s::int AS failures,
+               stale, CASE WHEN state = 'half_open' THEN %(failed)s::int = 1 END AS trial_failed
+          FROM (SELECT *, window_started_at < now() - make_interval(secs => %(window)s) AS stale
+                  FROM jobs_breaker WHERE name = %(name)s FOR UPDATE) b
     ), verdict AS (
-        SELECT *, CASE WHEN trial_failed THEN 'open' WHEN NOT trial_failed THEN 'closed'
-                       WHEN calls >= %(least)s AND failures >= calls * %(share)s::float8 AND %(failed)s::int = 1 THEN 'open'
+        SELECT *, CASE WHEN trial_failed THEN 'open'
+                       WHEN NOT trial_failed THEN 'closed'
+                       WHEN calls >= %(least)s AND failures >= calls * %(share)s::float8 AND %(failed)s::int = 1
+                       THEN 'open'
                   END AS move
           FROM now_counted
     )
     UPDATE jobs_breaker b SET
         calls = CASE WHEN v.move IS NOT NULL THEN 0 ELSE v.calls END,
         failures = CASE WHEN v.move IS NOT NULL THEN 0 ELSE v.failures END,
-        window_started_at = CASE WHEN v.fresh OR v.move IS NOT NULL THEN now() ELSE b.window_started_at END,
+        window_started_at = CASE WHEN v.stale OR v.move IS NOT NULL THEN now() ELSE b.window_started_at END,
         state = CASE WHEN b.forced THEN b.state ELSE coalesce(v.move, b.state) END,
         changed_at = CASE WHEN b.forced OR v.move IS NULL OR v.move = b.state THEN b.changed_at ELSE now() END,
         opened_at = CASE WHEN v.move = 'open' THEN now() ELSE b.opened_at END,
         openings = CASE WHEN v.move = 'open' THEN least(b.openings + 1, 30) WHEN v.move = 'closed' THEN 0
                         ELSE b.openings END,
         retry_at = CASE WHEN v.move = 'open'
-                        THEN now() + make_interval(secs => least(%(longest)s, %(first)s * 2 ^ b.openings)) ELSE b.retry_at END,
+                        THEN now() + make_interval(secs => least(%(longest)s, %(first)s * 2 ^ b.openings))
+                        ELSE b.retry_at END,
         trial_until = CASE WHEN v.move IS NOT NULL THEN NULL ELSE b.trial_until END,
         reason = CASE WHEN %(failed)s::int = 1 AND NOT b.forced THEN %(reason)s ELSE b.reason END
       FROM verdict v WHERE b.name = v.name

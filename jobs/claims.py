@@ -40,8 +40,8 @@ _POISON_MESSAGE: Final = gettext_noop(
 )
 
 _COLUMNS: Final = (
-    "id, code, task, attempt, holder, message, owner_id, parent_id, trace_id, arguments, failures, children_failed,"
-    " cancel_requested_at IS NOT NULL, done, total, unit"
+    "id, code, task, queue, attempt, holder, message, owner_id, parent_id, trace_id, arguments, failures,"
+    " children_failed, cancel_requested_at IS NOT NULL, done, total, unit"
 )
 
 _CLAIM: Final = f"""
@@ -80,19 +80,20 @@ def claim(job_id: UUID, *, holder: str, message: str) -> Run | None:
         id=row[0],
         code=row[1],
         task=row[2],
-        attempt=row[3],
-        holder=row[4],
-        message=row[5],
-        owner_id=row[6],
-        parent_id=row[7],
-        trace_id=row[8],
-        arguments=json.loads(row[9]) if isinstance(row[9], str) else row[9],
-        failures=row[10],
-        children_failed=row[11],
-        cancel_requested=row[12],
-        done=row[13],
-        total=row[14],
-        unit=row[15],
+        queue=row[3],
+        attempt=row[4],
+        holder=row[5],
+        message=row[6],
+        owner_id=row[7],
+        parent_id=row[8],
+        trace_id=row[9],
+        arguments=json.loads(row[10]),
+        failures=row[11],
+        children_failed=row[12],
+        cancel_requested=row[13],
+        done=row[14],
+        total=row[15],
+        unit=row[16],
         confirmed=asked,
     )
 
@@ -270,7 +271,7 @@ _LAPSED: Final = f"""
 """
 _HELD: Final = """
     SELECT id, task, queue, attempt, deaths, holder, cancel_requested_at IS NOT NULL
-      FROM jobs_job WHERE id = %s AND state = 'running' AND holder = %s AND message = %s FOR UPDATE SKIP LOCKED
+      FROM jobs_job WHERE state = 'running' AND holder = %s AND message = %s FOR UPDATE SKIP LOCKED
 """
 
 
@@ -280,19 +281,20 @@ def redo_lapsed() -> list[Redone]:
         return _redo(db.fetch(_LAPSED))
 
 
-def redo_after_death(job_id: UUID, *, holder: str, message: str) -> list[Redone]:
-    """Puts one job back whose child process died: its parent saw it. Calling it again does nothing."""
+def redo_after_death(*, holder: str, message: str) -> list[Redone]:
+    """Puts the job back that a child of ``holder`` had claimed with ``message``: its parent saw it die. Doing it again
+    does nothing."""
     with transaction.atomic():
-        return _redo(db.fetch(_HELD, (job_id, holder, message)))
+        return _redo(db.fetch(_HELD, (holder, message)))
 
 
-def let_lapse(job_id: UUID, *, holder: str, message: str) -> None:
+def let_lapse(*, holder: str, message: str) -> None:
     """The job ran past its hard limit and its process is being killed. Nobody may claim it before that has happened, so
     its lease is shortened rather than ended. Calling it again does nothing."""
     db.fetch(
         "UPDATE jobs_job SET holder = %s, lease_until = now() + make_interval(secs => %s)"
-        " WHERE id = %s AND state = 'running' AND holder = %s AND message = %s",
-        (TIMED_OUT, KILL_GRACE, job_id, holder, message),
+        " WHERE state = 'running' AND holder = %s AND message = %s",
+        (TIMED_OUT, KILL_GRACE, holder, message),
     )
 
 

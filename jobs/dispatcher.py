@@ -83,6 +83,7 @@ class Dispatcher:
                 db_pause = min(db_pause * 2, 5.0)
         self._close_broker()
         try:
+            tally.flush()
             processes.gone(self.name)
         except (DatabaseError, InterfaceError):
             connection.close()
@@ -161,7 +162,7 @@ class Dispatcher:
         for place, bell in enumerate(doorbells):
             try:
                 self._publish(bell)
-            except (BrokerError, OSError, *self._broker_errors()) as error:
+            except self._broker_errors() as error:
                 self._broker_away(error)
                 ringing.not_rung(doorbells[place:])
                 return place
@@ -199,9 +200,10 @@ class Dispatcher:
             self._producer = self.app.amqp.Producer(broker, auto_declare=True)
         return self._producer
 
-    def _broker_errors(self) -> tuple[type[Exception], ...]:
+    def _broker_errors(self) -> tuple[type[BaseException], ...]:
+        """What says that the broker is away, as against that one message is wrong."""
         broker = self.app.connection_for_write()
-        return (*broker.connection_errors, *broker.channel_errors)
+        return (BrokerError, OSError, *broker.connection_errors, *broker.channel_errors)
 
     def _broker_away(self, error: BaseException) -> None:
         self._close_broker()
@@ -211,9 +213,10 @@ class Dispatcher:
 
     def _close_broker(self) -> None:
         if self._producer is not None:
-            producer, self._producer = self._producer, None
+            broker, self._producer = self._producer.connection, None
             try:
-                producer.connection.release()
+                if broker is not None:
+                    broker.release()
             except Exception as error:  # noqa: BLE001 (it is gone, whatever it says about that)
                 log.debug("Closing the broker's connection: %s", error)
 
@@ -223,5 +226,5 @@ class Dispatcher:
             return
         try:
             self.app.control.revoke(messages)
-        except (BrokerError, OSError, *self._broker_errors()) as error:
+        except self._broker_errors() as error:
             log.warning("Could not revoke %d doorbells; their rows are cancelled anyway: %s", len(messages), error)

@@ -30,6 +30,7 @@ class Run:
     id: UUID
     code: str
     task: str
+    queue: str
     attempt: int
     holder: str
     message: str

@@ -56,7 +56,7 @@ def answer(job_id: UUID, *, message: str) -> str:
 
 def _answer(job_id: UUID, message: str) -> str:
     try:
-        run = claims.claim(job_id, holder=worker.holder(), message=message)
+        run = claims.claim(job_id, holder=worker.HOLDER, message=message)
     except (DatabaseError, InterfaceError) as error:
         log.warning("Could not claim %s, it will be rung again: %s", job_id, error)
         return "database away"
@@ -67,8 +67,7 @@ def _answer(job_id: UUID, message: str) -> str:
     started = time.monotonic()
     try:
         outcome = _work(run)
-        queue = tasks.registered()[run.task].queue.name if run.task in tasks.registered() else ""
-        tally.add(run.task, queue, outcome, time.monotonic() - started)
+        tally.add(run.task, run.queue, outcome, time.monotonic() - started)
     finally:
         trace_id.reset(tokens[0])
         job_code.reset(tokens[1])
@@ -123,7 +122,7 @@ def _settle(run: Run) -> str:  # noqa: PLR0911 (one line per way to end)
         _reset_connections()
         sentence = _("An unexpected error happened. The operators can see the cause.")
         outcome = claims.conclude_failed_attempt(run, error, message=sentence, detail=_detail(error))
-        tally.add(run.task, "", "bug")
+        tally.add(run.task, run.queue, "bug")
         return outcome
     return _fenced_or(run, claims.conclude(run, "succeeded", result=result), "succeeded")
 

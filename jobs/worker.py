@@ -17,33 +17,27 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final
-from uuid import UUID
 
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
 from django.db import DatabaseError, InterfaceError, connection
 
-from jobs import claims, processes
+from jobs import claims, processes, tally
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two signs of life.
 SIGN_OF_LIFE: Final = 5.0
 
-_holder = ""
+#: The name under which this worker holds jobs: unique to this start of it, and shared with the children it forks.
+HOLDER: Final = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
 _name = ""
 _parent_pid = 0
 _words: "queue.SimpleQueue[Callable[[], Any]]" = queue.SimpleQueue()
 
 
-def holder() -> str:
-    """The name under which this worker holds jobs: unique to this start of it, shared with its forked children."""
-    global _holder  # noqa: PLW0603
-    if not _holder:
-        _holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    return _holder
-
-
-@signals.worker_ready.connect  # type: ignore[untyped-decorator]
+@signals.worker_ready.connect
 def _on_ready(sender: Any, **_: Any) -> None:
     """Celery's signal: the worker consumes. (Celery's own events are not Django signals between our apps.)"""
     global _name, _parent_pid
@@ -54,22 +48,21 @@ def _on_ready(sender: Any, **_: Any) -> None:
     atexit.register(_on_exit)
 
 
-@signals.worker_init.connect  # type: ignore[untyped-decorator]
-def _on_init(**_: Any) -> None:
-    holder()  # chosen before the pool forks
+@signals.worker_process_shutdown.connect
+def _on_child_exit(**_: Any) -> None:
+    _say(tally.flush)
 
 
-@signals.task_failure.connect  # type: ignore[untyped-decorator]
-def _on_failure(task_id: str, exception: BaseException, kwargs: dict[str, Any] | None = None, **_: Any) -> None:
+@signals.task_failure.connect
+def _on_failure(task_id: str, exception: BaseException, **_: Any) -> None:
     """In the parent, for a child that is dead (``WorkerLostError``) or being killed for its hard limit
     (``TimeLimitExceeded``, said before it is dead, and said twice)."""
-    if os.getpid() != _parent_pid or not kwargs or "job_id" not in kwargs:
+    if os.getpid() != _parent_pid:
         return
-    job_id, name = UUID(kwargs["job_id"]), type(exception).__name__
-    if name == "TimeLimitExceeded":
-        _words.put(lambda: claims.let_lapse(job_id, holder=holder(), message=task_id))
-    elif name in {"WorkerLostError", "Terminated"}:
-        _words.put(lambda: claims.redo_after_death(job_id, holder=holder(), message=task_id))
+    if isinstance(exception, TimeLimitExceeded):
+        _words.put(lambda: claims.let_lapse(holder=HOLDER, message=task_id))
+    elif isinstance(exception, WorkerLostError):
+        _words.put(lambda: claims.redo_after_death(holder=HOLDER, message=task_id))
 
 
 def _talk(name: str, queues: list[str], concurrency: int) -> None:
@@ -96,5 +89,5 @@ def _say(word: Callable[[], Any]) -> None:
 def _on_exit() -> None:
     """Also runs after a cold shutdown, which tells nobody (Celery's worker_shutdown signal is for warm ones)."""
     if os.getpid() == _parent_pid:
-        _say(lambda: claims.let_all_lapse(holder=holder()))
+        _say(lambda: claims.let_all_lapse(holder=HOLDER))
         _say(lambda: processes.gone(_name))

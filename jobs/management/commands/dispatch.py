@@ -1,6 +1,6 @@
 from typing import Any
 
-from celery import current_app
+from celery.app import app_or_default
 from django.core.management.base import BaseCommand
 
 from jobs.dispatcher import Dispatcher
@@ -11,5 +11,6 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 (Django's own form)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        current_app.loader.import_default_modules()
-        Dispatcher(current_app._get_current_object()).run()  # noqa: SLF001 (the proxy's own way to its app)
+        app = app_or_default()
+        app.loader.import_default_modules()
+        Dispatcher(app).run()
