@@ -2,7 +2,7 @@
 
 A value comes from the process environment; failing that from ``var/local.env``, which ``./run`` writes when it starts
 PostgreSQL and Valkey of its own (so that ``manage.py`` finds them too); failing that from the default below. The table
-in docs/settings.md is made from ``VARIABLES`` by ``manage.py settings_table``.
+in docs/settings.md is made from ``VARIABLES`` by ``python -m config.env``.
 """
 
 import os
@@ -99,3 +99,32 @@ TRUST_PROXY = flag(
 )
 HTTPS_ONLY = flag("HTTPS_ONLY", True, "Redirect to https, secure cookies, HSTS. `./run` turns it off on 127.0.0.1.")
 METRICS_TOKEN = text("METRICS_TOKEN", "", "Bearer token that /metrics asks for. Empty: only operators and loopback.")
+
+
+def settings_page() -> str:
+    """docs/settings.md: every variable in one Markdown table."""
+
+    def cell(words: str) -> str:
+        return words.replace(str(VAR), "$BACKROOM_VAR").replace("|", "\\|")
+
+    rows = (
+        f"| `{row.name}` | {row.kind} | {f'`{cell(row.default)}`' if row.default else '(empty)'} | {cell(row.help)} |"
+        for row in VARIABLES
+    )
+    return "\n".join(
+        (
+            "# Settings",
+            "",
+            "Everything that differs between two machines, read from the environment by `config/env.py`. Made from",
+            "that file by `python -m config.env > docs/settings.md`; a test keeps the two the same.",
+            "",
+            "| variable | kind | default | what it is |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        )
+    )
+
+
+if __name__ == "__main__":
+    print(settings_page(), end="")  # noqa: T201 (it is a command)

@@ -46,7 +46,7 @@ class WorkerPlan:
 
     @property
     def grace(self) -> int:
-        """Seconds from the request to stop until the worker is killed: what runs may take its full time, and conclude."""
+        """Seconds from the request to stop until the worker is killed: what runs may take its time, and conclude."""
         return max(BY_NAME[queue].hard_limit for queue in self.queues) + 30
 
     def command(self) -> list[str]:

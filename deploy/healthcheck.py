@@ -1,8 +1,8 @@
 """Whether the process in this container is well; exit status 0 says yes.
 
 ``healthcheck.py http://127.0.0.1:8000/healthz/ready`` asks a web server. ``healthcheck.py mail`` asks the database
-whether the process of that name on this host (a worker by its queue, ``dispatcher`` or ``beat``) has lately said that it
-lives. It loads neither Django nor Celery, so that a dozen containers can afford it every few seconds.
+whether the process of that name on this host (a worker by its queue, ``dispatcher`` or ``beat``) has lately said that
+it lives. It loads neither Django nor Celery, so that a dozen containers can afford it every few seconds.
 """
 
 import os
