@@ -150,13 +150,13 @@ class Job(models.Model):
                 name="job_lease_only_while_running",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=ACTIVE, finished_at__isnull=True)
-                | Q(state__in=TERMINAL, finished_at__isnull=False),
+                condition=Q(state__in=sorted(ACTIVE), finished_at__isnull=True)
+                | Q(state__in=sorted(TERMINAL), finished_at__isnull=False),
                 name="job_finished_when_terminal",
             ),
             models.UniqueConstraint(
                 fields=["dedupe_key"],
-                condition=Q(state__in=ACTIVE, dedupe_key__isnull=False),
+                condition=Q(state__in=sorted(ACTIVE), dedupe_key__isnull=False),
                 name="job_one_active_per_dedupe_key",
             ),
         ]

@@ -3,14 +3,14 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import jobs.models
 import uuid_utils.compat
 from django.conf import settings
 from django.db import migrations, models
 
+import jobs.models
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -19,198 +19,356 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Breaker',
+            name="Breaker",
             fields=[
-                ('name', models.CharField(max_length=100, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('closed', 'Healthy'), ('open', 'Stopped'), ('half_open', 'Trying again')], db_default='closed', default='closed', max_length=10)),
-                ('forced', models.BooleanField(db_default=False, default=False)),
-                ('reason', models.TextField(db_default='', default='')),
-                ('calls', models.IntegerField(db_default=0, default=0)),
-                ('failures', models.IntegerField(db_default=0, default=0)),
-                ('window_started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('opened_at', models.DateTimeField(null=True)),
-                ('retry_at', models.DateTimeField(null=True)),
-                ('trial_until', models.DateTimeField(null=True)),
-                ('openings', models.SmallIntegerField(db_default=0, default=0)),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("name", models.CharField(max_length=100, primary_key=True, serialize=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("closed", "Healthy"), ("open", "Stopped"), ("half_open", "Trying again")],
+                        db_default="closed",
+                        default="closed",
+                        max_length=10,
+                    ),
+                ),
+                ("forced", models.BooleanField(db_default=False, default=False)),
+                ("reason", models.TextField(db_default="", default="")),
+                ("calls", models.IntegerField(db_default=0, default=0)),
+                ("failures", models.IntegerField(db_default=0, default=0)),
+                ("window_started_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("opened_at", models.DateTimeField(null=True)),
+                ("retry_at", models.DateTimeField(null=True)),
+                ("trial_until", models.DateTimeField(null=True)),
+                ("openings", models.SmallIntegerField(db_default=0, default=0)),
+                ("changed_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'verbose_name': 'breaker',
-                'verbose_name_plural': 'breakers',
+                "verbose_name": "breaker",
+                "verbose_name_plural": "breakers",
             },
         ),
         migrations.CreateModel(
-            name='Worker',
+            name="Worker",
             fields=[
-                ('name', models.CharField(max_length=120, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=20)),
-                ('queues', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=30), default=list, size=None)),
-                ('concurrency', models.SmallIntegerField(default=1)),
-                ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('seen_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("name", models.CharField(max_length=120, primary_key=True, serialize=False)),
+                ("kind", models.CharField(max_length=20)),
+                (
+                    "queues",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=30), default=list, size=None
+                    ),
+                ),
+                ("concurrency", models.SmallIntegerField(default=1)),
+                ("started_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("seen_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'verbose_name': 'process',
-                'verbose_name_plural': 'processes',
+                "verbose_name": "process",
+                "verbose_name_plural": "processes",
             },
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code', models.CharField(default=jobs.models.new_code, editable=False, max_length=12, unique=True, verbose_name='lookup code')),
-                ('task', models.CharField(max_length=100, verbose_name='task')),
-                ('queue', models.CharField(max_length=30, verbose_name='queue')),
-                ('arguments', models.JSONField(db_default={}, default=dict, verbose_name='arguments')),
-                ('fair_key', models.BigIntegerField(db_default=0, default=0)),
-                ('dedupe_key', models.CharField(max_length=200, null=True)),
-                ('trace_id', models.CharField(db_default='', default='', max_length=64)),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Running'), ('succeeded', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], db_default='waiting', default='waiting', max_length=10, verbose_name='state')),
-                ('run_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='not before')),
-                ('turn', models.BigIntegerField(null=True)),
-                ('ring_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('rings', models.SmallIntegerField(db_default=0, default=0)),
-                ('message', models.CharField(db_default='', default='', max_length=60)),
-                ('attempt', models.IntegerField(db_default=0, default=0, verbose_name='attempt')),
-                ('failures', models.SmallIntegerField(db_default=0, default=0, verbose_name='failures')),
-                ('deaths', models.SmallIntegerField(db_default=0, default=0, verbose_name='worker deaths')),
-                ('holder', models.CharField(db_default='', default='', max_length=120, verbose_name='worker')),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('cancel_requested_at', models.DateTimeField(null=True)),
-                ('done', models.BigIntegerField(db_default=0, default=0, verbose_name='done')),
-                ('total', models.BigIntegerField(null=True, verbose_name='of')),
-                ('unit', models.CharField(db_default='', default='', max_length=40)),
-                ('result', models.JSONField(null=True, verbose_name='result')),
-                ('error_class', models.CharField(db_default='', default='', max_length=200, verbose_name='error')),
-                ('error_message', models.TextField(db_default='', default='', verbose_name='what went wrong')),
-                ('error_detail', models.TextField(db_default='', default='', verbose_name='error detail')),
-                ('children_left', models.IntegerField(db_default=0, default=0)),
-                ('children_failed', models.IntegerField(db_default=0, default=0)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='submitted')),
-                ('started_at', models.DateTimeField(null=True, verbose_name='started')),
-                ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
-                ('owner', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='owner')),
-                ('parent', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='children', to='jobs.job')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        default=jobs.models.new_code,
+                        editable=False,
+                        max_length=12,
+                        unique=True,
+                        verbose_name="lookup code",
+                    ),
+                ),
+                ("task", models.CharField(max_length=100, verbose_name="task")),
+                ("queue", models.CharField(max_length=30, verbose_name="queue")),
+                ("arguments", models.JSONField(db_default={}, default=dict, verbose_name="arguments")),
+                ("fair_key", models.BigIntegerField(db_default=0, default=0)),
+                ("dedupe_key", models.CharField(max_length=200, null=True)),
+                ("trace_id", models.CharField(db_default="", default="", max_length=64)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("running", "Running"),
+                            ("succeeded", "Done"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        db_default="waiting",
+                        default="waiting",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "run_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="not before"
+                    ),
+                ),
+                ("turn", models.BigIntegerField(null=True)),
+                ("ring_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("rings", models.SmallIntegerField(db_default=0, default=0)),
+                ("message", models.CharField(db_default="", default="", max_length=60)),
+                ("attempt", models.IntegerField(db_default=0, default=0, verbose_name="attempt")),
+                ("failures", models.SmallIntegerField(db_default=0, default=0, verbose_name="failures")),
+                ("deaths", models.SmallIntegerField(db_default=0, default=0, verbose_name="worker deaths")),
+                ("holder", models.CharField(db_default="", default="", max_length=120, verbose_name="worker")),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("cancel_requested_at", models.DateTimeField(null=True)),
+                ("done", models.BigIntegerField(db_default=0, default=0, verbose_name="done")),
+                ("total", models.BigIntegerField(null=True, verbose_name="of")),
+                ("unit", models.CharField(db_default="", default="", max_length=40)),
+                ("result", models.JSONField(null=True, verbose_name="result")),
+                ("error_class", models.CharField(db_default="", default="", max_length=200, verbose_name="error")),
+                ("error_message", models.TextField(db_default="", default="", verbose_name="what went wrong")),
+                ("error_detail", models.TextField(db_default="", default="", verbose_name="error detail")),
+                ("children_left", models.IntegerField(db_default=0, default=0)),
+                ("children_failed", models.IntegerField(db_default=0, default=0)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="submitted"
+                    ),
+                ),
+                ("started_at", models.DateTimeField(null=True, verbose_name="started")),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="finished")),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="children",
+                        to="jobs.job",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'job',
-                'verbose_name_plural': 'jobs',
+                "verbose_name": "job",
+                "verbose_name_plural": "jobs",
             },
         ),
         migrations.CreateModel(
-            name='JobEvent',
+            name="JobEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('kind', models.CharField(choices=[('attempt_failed', 'Attempt failed'), ('worker_died', 'Worker died'), ('given_back', 'Given back'), ('timed_out', 'Ran too long'), ('cancel_requested', 'Cancel requested'), ('retried', 'Retried by a person'), ('requeued', 'Rung again by a person')], max_length=20)),
-                ('attempt', models.IntegerField(default=0)),
-                ('message', models.TextField(default='', help_text='For people.')),
-                ('detail', models.TextField(default='', help_text='For operators: the cause.')),
-                ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='jobs.job')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("attempt_failed", "Attempt failed"),
+                            ("worker_died", "Worker died"),
+                            ("given_back", "Given back"),
+                            ("timed_out", "Ran too long"),
+                            ("cancel_requested", "Cancel requested"),
+                            ("retried", "Retried by a person"),
+                            ("requeued", "Rung again by a person"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("attempt", models.IntegerField(default=0)),
+                ("message", models.TextField(default="", help_text="For people.")),
+                ("detail", models.TextField(default="", help_text="For operators: the cause.")),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="events", to="jobs.job"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'job event',
-                'verbose_name_plural': 'job events',
+                "verbose_name": "job event",
+                "verbose_name_plural": "job events",
             },
         ),
         migrations.CreateModel(
-            name='QueueState',
+            name="QueueState",
             fields=[
-                ('name', models.CharField(max_length=30, primary_key=True, serialize=False)),
-                ('turn', models.BigIntegerField(db_default=0, default=0)),
-                ('paused_at', models.DateTimeField(null=True)),
-                ('paused_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("name", models.CharField(max_length=30, primary_key=True, serialize=False)),
+                ("turn", models.BigIntegerField(db_default=0, default=0)),
+                ("paused_at", models.DateTimeField(null=True)),
+                (
+                    "paused_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'queue',
-                'verbose_name_plural': 'queues',
+                "verbose_name": "queue",
+                "verbose_name_plural": "queues",
             },
         ),
         migrations.CreateModel(
-            name='ScheduledRun',
+            name="ScheduledRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('schedule', models.CharField(max_length=100)),
-                ('window', models.DateTimeField()),
-                ('job', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='jobs.job')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("schedule", models.CharField(max_length=100)),
+                ("window", models.DateTimeField()),
+                (
+                    "job",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="jobs.job"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'scheduled run',
-                'verbose_name_plural': 'scheduled runs',
+                "verbose_name": "scheduled run",
+                "verbose_name_plural": "scheduled runs",
             },
         ),
         migrations.CreateModel(
-            name='TaskTally',
+            name="TaskTally",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task', models.CharField(max_length=100)),
-                ('queue', models.CharField(max_length=30)),
-                ('outcome', models.CharField(max_length=20)),
-                ('count', models.BigIntegerField(default=0)),
-                ('seconds', models.FloatField(default=0)),
-                ('buckets', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("task", models.CharField(max_length=100)),
+                ("queue", models.CharField(max_length=30)),
+                ("outcome", models.CharField(max_length=20)),
+                ("count", models.BigIntegerField(default=0)),
+                ("seconds", models.FloatField(default=0)),
+                (
+                    "buckets",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'tally',
-                'verbose_name_plural': 'tallies',
-                'constraints': [models.UniqueConstraint(fields=('task', 'queue', 'outcome'), name='task_tally_once')],
+                "verbose_name": "tally",
+                "verbose_name_plural": "tallies",
+                "constraints": [models.UniqueConstraint(fields=("task", "queue", "outcome"), name="task_tally_once")],
             },
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('turn__isnull', False)), fields=['queue', 'turn', 'id'], name='job_ready'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("turn__isnull", False)), fields=["queue", "turn", "id"], name="job_ready"
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('turn__isnull', False)), fields=['queue', 'fair_key', 'turn'], name='job_ready_fair'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("turn__isnull", False)), fields=["queue", "fair_key", "turn"], name="job_ready_fair"
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('state', 'waiting'), ('turn__isnull', True)), fields=['ring_at'], name='job_asleep_or_rung'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("state", "waiting"), ("turn__isnull", True)),
+                fields=["ring_at"],
+                name="job_asleep_or_rung",
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('rings__gt', 0), ('state__in', ['waiting', 'cancelled'])), fields=['queue'], name='job_doorbell_out'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("rings__gt", 0), ("state__in", ["waiting", "cancelled"])),
+                fields=["queue"],
+                name="job_doorbell_out",
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('state', 'running')), fields=['lease_until'], name='job_leases'),
+            model_name="job",
+            index=models.Index(condition=models.Q(("state", "running")), fields=["lease_until"], name="job_leases"),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('owner__isnull', False)), fields=['owner', '-created_at'], name='job_of_owner'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("owner__isnull", False)), fields=["owner", "-created_at"], name="job_of_owner"
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('parent__isnull', False)), fields=['parent'], name='job_of_parent'),
+            model_name="job",
+            index=models.Index(condition=models.Q(("parent__isnull", False)), fields=["parent"], name="job_of_parent"),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['finished_at'], name='job_finished'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("finished_at__isnull", False)), fields=["finished_at"], name="job_finished"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'running', 'succeeded', 'failed', 'cancelled'])), name='job_state_known'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["waiting", "running", "succeeded", "failed", "cancelled"])),
+                name="job_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('turn__isnull', True), ('state', 'waiting'), _connector='OR'), name='job_ready_only_while_waiting'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("turn__isnull", True), ("state", "waiting"), _connector="OR"),
+                name="job_ready_only_while_waiting",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_until__isnull', False), ('state', 'running')), models.Q(models.Q(('state', 'running'), _negated=True), ('lease_until__isnull', True)), _connector='OR'), name='job_lease_only_while_running'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("lease_until__isnull", False), ("state", "running")),
+                    models.Q(models.Q(("state", "running"), _negated=True), ("lease_until__isnull", True)),
+                    _connector="OR",
+                ),
+                name="job_lease_only_while_running",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('state__in', frozenset(['running', 'waiting']))), models.Q(('finished_at__isnull', False), ('state__in', frozenset(['cancelled', 'failed', 'succeeded']))), _connector='OR'), name='job_finished_when_terminal'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("finished_at__isnull", True), ("state__in", ["running", "waiting"])),
+                    models.Q(
+                        ("finished_at__isnull", False), ("state__in", ["cancelled", "failed", "succeeded"])
+                    ),
+                    _connector="OR",
+                ),
+                name="job_finished_when_terminal",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.UniqueConstraint(condition=models.Q(('dedupe_key__isnull', False), ('state__in', frozenset(['running', 'waiting']))), fields=('dedupe_key',), name='job_one_active_per_dedupe_key'),
+            model_name="job",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("dedupe_key__isnull", False), ("state__in", ["running", "waiting"])),
+                fields=("dedupe_key",),
+                name="job_one_active_per_dedupe_key",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='scheduledrun',
-            constraint=models.UniqueConstraint(fields=('schedule', 'window'), name='scheduled_run_once'),
+            model_name="scheduledrun",
+            constraint=models.UniqueConstraint(fields=("schedule", "window"), name="scheduled_run_once"),
         ),
     ]
