@@ -1,0 +1,57 @@
+"""What becomes of reports with time: files expire, leftovers are swept, and at last the rows go too."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from reports import files
+from reports.models import Report
+
+#: How long the row of a report, and who downloaded it, is kept.
+KEEP_ROWS: Final = timedelta(days=365)
+#: Age from which a stored file that no report names is a leftover, not one about to be recorded.
+LEFTOVER_AGE: Final = timedelta(days=1)
+_BATCH: Final = 500
+
+
+def sweep(now: datetime) -> dict[str, int]:
+    """Expires what is past its time, then deletes files and rows that nobody needs. Safe to run twice at once and to
+    kill anywhere: the next run goes on. Returns how many were expired, leftover and deleted."""
+    return {
+        "expired": expire(now),
+        "leftovers": _delete_leftovers(now),
+        "deleted": _delete_old_rows(now),
+    }
+
+
+def expire(now: datetime) -> int:
+    """Marks files past their time as expired, then deletes them, those of an earlier run that was cut off included.
+    Returns the number marked."""
+    marked = Report.objects.filter(expires_at__lte=now, expired_at=None).update(expired_at=now)
+    while gone := list(
+        Report.objects.filter(expired_at__isnull=False).exclude(file_key="").values_list("pk", "file_key")[:_BATCH]
+    ):
+        for pk, key in gone:
+            files.delete(key)
+            Report.objects.filter(pk=pk, file_key=key).update(file_key="")
+    return marked
+
+
+def _delete_leftovers(now: datetime) -> int:
+    """Deletes files that a killed worker stored and nobody recorded, or whose report is gone."""
+    old = [key for key, written in files.keys() if written < now - LEFTOVER_AGE]
+    deleted = 0
+    for start in range(0, len(old), _BATCH):
+        batch = old[start : start + _BATCH]
+        named = set(Report.objects.filter(file_key__in=batch).values_list("file_key", flat=True))
+        for key in batch:
+            if key not in named:
+                files.delete(key)
+                deleted += 1
+    return deleted
+
+
+def _delete_old_rows(now: datetime) -> int:
+    """Deletes rows of reports long expired, and of those never made whose job is purged."""
+    old = Report.objects.filter(expired_at__isnull=False, file_key="", created_at__lt=now - KEEP_ROWS)
+    never_made = Report.objects.unbuilt().filter(job=None)
+    return old.delete()[1].get(Report._meta.label, 0) + never_made.delete()[1].get(Report._meta.label, 0)

@@ -1,0 +1,134 @@
+"""The door of the reports: asking for one, and being given its file."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.core import signing
+from django.db import transaction
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from jobs import services as jobs
+from jobs.services import NotAllowed
+from reports import files, queries
+from reports.models import Report, new_id
+from reports.periods import Period
+from reports.specs import SPECS, Format, Kind
+from reports.tasks import build_report
+from shop.accounts.models import User
+
+#: Seconds that an address of a file is good for.
+LINK_SECONDS: Final = 300
+_SALT: Final = "reports.file"
+
+
+class Expired(Exception):  # noqa: N818
+    """The file is no longer kept (or the link to it no longer good); it can be made again."""
+
+
+class NotReady(Exception):  # noqa: N818
+    """There is no file yet, or there will be none."""
+
+
+def request_report(
+    *, owner: User, kind: Kind, format: Format, period: Period, columns: Iterable[str], now: datetime
+) -> Report:
+    """Asks for a report in the current language. The same request while the first is still being made is that one.
+
+    Raises NotAllowed for somebody who may have no reports, UnknownColumn for a column that this kind does not have.
+    """
+    if not queries.may_have_reports(owner):
+        raise NotAllowed(_("Reports are for the owners of the shop."))
+    report = Report(
+        id=new_id(),
+        owner=owner,
+        kind=kind,
+        format=format,
+        first_day=period.first,
+        last_day=period.last,
+        columns=[column.name for column in SPECS[kind].selected(list(columns))],
+        language=get_language() or "vi",
+        created_at=now,
+    )
+    with transaction.atomic():
+        job = jobs.submit(build_report, owner=owner, dedupe_key=_fingerprint(report), report_id=str(report.id))
+        if job.arguments["report_id"] != str(report.id):
+            return Report.objects.select_related("job", "owner").get(pk=job.arguments["report_id"])
+        report.job, report.code = job, job.code
+        report.save(force_insert=True)
+    return report
+
+
+def _fingerprint(report: Report) -> str:
+    """Equal for requests that would make the same file."""
+    wanted = [
+        report.kind,
+        report.format,
+        f"{report.first_day}",
+        f"{report.last_day}",
+        report.columns,
+        report.language,
+    ]
+    digest = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
+    return f"report:{report.owner_id}:{digest}"
+
+
+def request_again(*, report: Report, now: datetime) -> Report:
+    """Asks for the same report as of now. Raises NotAllowed."""
+    return request_report(
+        owner=report.owner,
+        kind=Kind(report.kind),
+        format=Format(report.format),
+        period=report.period,
+        columns=report.columns,
+        now=now,
+    )
+
+
+def open_download(*, report: Report, viewer: User, address: str | None, now: datetime) -> str:
+    """Writes down that ``viewer`` (at the IP ``address``) is given the file; returns its address, good for
+    LINK_SECONDS. Raises Report.DoesNotExist for somebody who may not see the report, NotReady, Expired."""
+    _check(report, viewer, now)
+    report.downloads.create(person=viewer, at=now, address=address)
+    link = files.storage_link(
+        report.file_key,
+        file_name=report.file_name,
+        content_type=Format(report.format).content_type,
+        seconds=LINK_SECONDS,
+    )
+    if link is not None:
+        return link
+    token = signing.dumps({"report": str(report.pk), "person": viewer.pk}, salt=_SALT)
+    return reverse("reports:file", kwargs={"token": token})
+
+
+def report_of_link(token: str, *, viewer: User, now: datetime) -> Report:
+    """The report whose file the address of ``open_download`` stands for.
+
+    Raises Report.DoesNotExist for an address that we did not give to ``viewer``, Expired for one given too long ago.
+    """
+    try:
+        given = signing.loads(token, salt=_SALT, max_age=LINK_SECONDS)
+    except signing.SignatureExpired:
+        raise Expired from None
+    except signing.BadSignature:
+        raise Report.DoesNotExist from None
+    if given["person"] != viewer.pk:
+        raise Report.DoesNotExist
+    report = Report.objects.select_related("job", "owner").get(pk=UUID(given["report"]))
+    _check(report, viewer, now)
+    return report
+
+
+def _check(report: Report, viewer: User, now: datetime) -> None:
+    if report.owner_id != viewer.pk or not queries.may_have_reports(viewer):
+        raise Report.DoesNotExist
+    if report.ready_at is None:
+        raise NotReady
+    if not report.is_downloadable(now):
+        raise Expired
