@@ -1,23 +1,12 @@
 """What changes people."""
 
 from collections.abc import Collection
-from typing import Final
 
 from django.conf import settings
 from django.db import transaction
 
+from shop.accounts.demo import DEMO_PASSWORD, DEMO_PEOPLE
 from shop.accounts.models import Role, User
-
-#: Known to everybody: for people on a machine of one's own, and refused everywhere else.
-DEMO_PASSWORD: Final = "backroom-demo"  # noqa: S105 (printed by `./run up`)
-_DEMO_PEOPLE: Final = {
-    "shopper": ("Nguyễn Thị", "Mai", Role.SHOPPER),
-    "owner": ("Trần Minh", "Quân", Role.OWNER),
-    "moderator": ("Lê Thu", "Hà", Role.MODERATOR),
-    "finance": ("Phạm Quốc", "Bảo", Role.FINANCE),
-    "operator": ("Đỗ Anh", "Tuấn", Role.OPERATOR),
-}
-
 
 class DemoPeopleRefused(Exception):
     """This site is a public one: people with a password that everybody knows do not belong there."""
@@ -66,16 +55,16 @@ def ensure_demo_people() -> list[User]:
     """
     if settings.SECURE_SSL_REDIRECT:
         raise DemoPeopleRefused("Demo people have a public password; this site is set up for the public (HTTPS_ONLY).")
-    existing = {person.username: person for person in User.objects.filter(username__in=_DEMO_PEOPLE)}
+    existing = {person.username: person for person in User.objects.filter(username__in=DEMO_PEOPLE)}
     return [
         existing.get(username)
         or create_person(
             username=username,
             email=f"{username}@demo.backroom.test",
             password=DEMO_PASSWORD,
-            roles=[role],
+            roles=[Role(role)],
             first_name=first_name,
             last_name=last_name,
         )
-        for username, (last_name, first_name, role) in _DEMO_PEOPLE.items()
+        for username, (last_name, first_name, role) in DEMO_PEOPLE.items()
     ]

@@ -1,0 +1,14 @@
+"""The demo people of a machine of one's own: known to everybody, and refused everywhere else. Plain data, no Django."""
+
+from typing import Final
+
+DEMO_PASSWORD: Final = "backroom-demo"  # noqa: S105 (printed by `./run up`)
+
+#: User name → family and middle name, given name, role.
+DEMO_PEOPLE: Final = {
+    "shopper": ("Nguyễn Thị", "Mai", "shopper"),
+    "owner": ("Trần Minh", "Quân", "owner"),
+    "moderator": ("Lê Thu", "Hà", "moderator"),
+    "finance": ("Phạm Quốc", "Bảo", "finance"),
+    "operator": ("Đỗ Anh", "Tuấn", "operator"),
+}
