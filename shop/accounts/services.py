@@ -8,6 +8,7 @@ from django.db import transaction
 from shop.accounts.demo import DEMO_PASSWORD, DEMO_PEOPLE
 from shop.accounts.models import Role, User
 
+
 class DemoPeopleRefused(Exception):
     """This site is a public one: people with a password that everybody knows do not belong there."""
 
