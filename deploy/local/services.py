@@ -84,7 +84,7 @@ class Server:
             return subprocess.Popen(
                 self.argv,
                 cwd=self.folder,
-                env=_surroundings(),
+                env=surroundings(),
                 stdin=subprocess.DEVNULL,
                 stdout=words,
                 stderr=subprocess.STDOUT,
@@ -230,7 +230,7 @@ def _package(name: str) -> Path | None:
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def _surroundings() -> dict[str, str]:
+def surroundings() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
@@ -332,7 +332,7 @@ def _as_server(argv: Sequence[str | Path], folder: Path, account: Account | None
         text=True,
         check=False,
         cwd=folder,
-        env=_surroundings(),
+        env=surroundings(),
         **child(account=account),
     )
     if done.returncode:
