@@ -17,7 +17,7 @@ def save(name: str, content: IO[bytes]) -> str:
     return default_storage.save(f"{_FOLDER}/{name}", File(content, name=name))
 
 
-def open_file(key: str) -> File[bytes]:
+def open_file(key: str) -> "File[bytes]":
     """Raises FileNotFoundError."""
     return default_storage.open(key, "rb")
 
