@@ -123,11 +123,11 @@ def list_own(
     if state is not None:
         jobs = jobs.filter(state=state)
     try:
-        page = paging.page(jobs, after=cursor, size=limit)
+        page = paging.page(jobs, older_than=cursor, size=limit)
     except paging.BadCursor:
         raise Problem(422, _("This cursor is not one that this list has given out.")) from None
     now = timezone.now()
-    return _send(request, JobPage(jobs=[_shown(job, now) for job in page.rows], next=page.next))
+    return _send(request, JobPage(jobs=[_shown(job, now) for job in page.rows], next=page.older))
 
 
 def _person(request: HttpRequest) -> AbstractUser:

@@ -6,48 +6,67 @@ between neither repeat nor hide others.
 
 import base64
 import binascii
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
-from uuid import UUID
+from typing import Any, Generic, TypeVar
 
-from django.db.models import QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import Model, Q, QuerySet
 
-from jobs.models import Job
+Row = TypeVar("Row", bound=Model)
 
 
 class BadCursor(ValueError):
     """A cursor that no page of ours has given out."""
 
 
-class Page(NamedTuple):
-    """``rows`` of one page and the cursor of the next (None: this is the last)."""
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """``rows`` of one page, newest first, and the cursors of the pages beside it (None: there is none)."""
 
-    rows: list[Job]
-    next: str | None
-
-
-def page(jobs: QuerySet[Job], *, after: str = "", size: int = 50) -> Page:
-    """The ``size`` newest of ``jobs`` after the cursor ``after`` (empty: from the top). Raises BadCursor."""
-    if after:
-        at, last = _read(after)
-        jobs = jobs.filter(created_at__lte=at).exclude(created_at=at, id__gte=last)
-    rows = list(jobs.order_by("-created_at", "-id")[: size + 1])
-    more = len(rows) > size
-    rows = rows[:size]
-    return Page(rows, _write(rows[-1]) if more else None)
+    rows: list[Row]
+    older: str | None
+    newer: str | None
 
 
-def _write(job: Job) -> str:
-    return base64.urlsafe_b64encode(f"{job.created_at.isoformat()} {job.id}".encode()).decode().rstrip("=")
+def page(
+    rows: "QuerySet[Row]", *, older_than: str = "", newer_than: str = "", size: int = 50, by: str = "created_at"
+) -> Page[Row]:
+    """``size`` rows next to a cursor (empty: from the top), in the order of ``by`` (a time that is never null) and then
+    of the primary key, which an index should hold in this order. Raises BadCursor."""
+    backwards = bool(newer_than)
+    cursor = newer_than or older_than
+    if cursor:
+        at, last = _read(cursor, rows.model)
+        side = "gt" if backwards else "lt"
+        # The first condition alone is what the index needs to start at the right place.
+        rows = rows.filter(Q(**{f"{by}__{side}e": at}), Q(**{f"{by}__{side}": at}) | Q(**{f"pk__{side}": last}))
+    order = (by, "pk") if backwards else (f"-{by}", "-pk")
+    found = list(rows.order_by(*order)[: size + 1])
+    more = len(found) > size
+    found = found[:size]
+    if backwards:
+        found.reverse()
+    if not found:
+        return Page([], None, None)
+    return Page(
+        found,
+        older=_write(found[-1], by) if more or backwards else None,
+        newer=_write(found[0], by) if cursor and (more or not backwards) else None,
+    )
 
 
-def _read(cursor: str) -> tuple[datetime, UUID]:
+def _write(row: Model, by: str) -> str:
+    return base64.urlsafe_b64encode(f"{getattr(row, by).isoformat()} {row.pk}".encode()).decode().rstrip("=")
+
+
+def _read(cursor: str, model: type[Model]) -> tuple[datetime, Any]:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         at, _, last = text.partition(" ")
         moment = datetime.fromisoformat(at)
         if moment.tzinfo is None:
             raise BadCursor(cursor)
-        return moment, UUID(last)
-    except (binascii.Error, ValueError) as error:
+        return moment, model._meta.pk.to_python(last)
+    except (binascii.Error, ValueError, ValidationError) as error:
         raise BadCursor(cursor) from error
