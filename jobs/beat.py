@@ -85,7 +85,7 @@ def run_due(entry: Any) -> Job | None:
     entry whose task or arguments are wrong."""
     task = tasks.get(entry.task)
     now = timezone.now()
-    window = last_due(_plain(entry.schedule), now, timezone.get_default_timezone()) or now.replace(microsecond=0)
+    window = last_due(_plain(entry.schedule), now, timezone.get_default_timezone())
     return services.submit_scheduled(task, schedule=entry.name, window=window, arguments=entry.kwargs or {})
 
 

@@ -17,11 +17,12 @@ class Crontab(Protocol):
     month_of_year: set[int]
 
 
-def last_due(every: Crontab | timedelta, now: datetime, zone: tzinfo) -> datetime | None:
+def last_due(every: Crontab | timedelta, now: datetime, zone: tzinfo) -> datetime:
     """The newest due time of ``every`` that is not after ``now`` (aware), in UTC.
 
     Two beats that fire a little apart get the same answer, so it names the run. A crontab is read in ``zone``; an
-    interval is counted from 1970. None for a crontab that is never due.
+    interval is counted from 1970. Raises
+    ValueError for a crontab that is never due.
     """
     if isinstance(every, timedelta):
         length = every.total_seconds()
@@ -37,4 +38,4 @@ def last_due(every: Crontab | timedelta, now: datetime, zone: tzinfo) -> datetim
                 due = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
                 if due <= now:
                     return due.astimezone(UTC)
-    return None
+    raise ValueError(f"{every} is never due.")

@@ -1,0 +1,36 @@
+"""What every test stands on: sockets only to this machine, and the tests' own jobs declared."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_socket import disable_socket, socket_allow_hosts
+
+import tests.harness.tasks  # noqa: F401 (declares the jobs)
+
+ROOT = Path(__file__).resolve().parent.parent
+CORPUS = ROOT.parent / "shared" / "corpus"
+
+
+@pytest.fixture(autouse=True)
+def _only_this_machine() -> None:
+    disable_socket(allow_unix_socket=True)
+    socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
+
+
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The file that the harness's jobs write to."""
+    path = tmp_path / "journal"
+    path.touch()
+    monkeypatch.setitem(os.environ, "TEST_JOURNAL", str(path))
+    yield path
+
+
+@pytest.fixture
+def corpus() -> Path:
+    """Public files that nobody here wrote; kept beside the checkout, never in it."""
+    if not CORPUS.is_dir():
+        pytest.skip("the corpus of public files is not beside this checkout")
+    return CORPUS
