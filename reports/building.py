@@ -17,6 +17,7 @@ from typing import IO, Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -209,12 +210,11 @@ def _publish(report: Report, file: IO[bytes], content: _Content, run: Run) -> No
         raise LeaseLost
     # The attempt is in the name: a worker that was frozen past its lease cannot write over its successor's file.
     key = files.save(f"{report.pk}-{run.attempt}.{report.format}", file)
-    now = timezone.now()
     with transaction.atomic():
         run.hold()
         recorded = Report.objects.unbuilt().filter(pk=report.pk).update(
-            ready_at=now,
-            expires_at=now + KEEP,
+            ready_at=Now(),
+            expires_at=Now() + KEEP,
             as_of=content.as_of,
             row_count=content.rows,
             totals=[

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from django.db import connection, transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from shop.catalog.models import Product
 from shop.orders import sales_csv
@@ -67,7 +67,7 @@ def import_orders(
         source = _take_in(source, part, layout)
         if progress:
             progress(source.line, survey.lines)
-    OrderImport.objects.filter(pk=source.pk, finished_at=None).update(finished_at=timezone.now())
+    OrderImport.objects.filter(pk=source.pk, finished_at=None).update(finished_at=Now())
     with connection.cursor() as cursor:
         # A year of new rows changes the plans; autovacuum would notice a minute later.
         cursor.execute("ANALYZE orders_customer, orders_order, orders_orderline")
