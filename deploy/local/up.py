@@ -84,7 +84,7 @@ def web(env: Mapping[str, str], port: int) -> Program:
 
 
 def worker(env: Mapping[str, str], plan: WorkerPlan) -> Program:
-    return _celery(f"worker:{plan.name}", plan.command(), env, stop_by=_QUIT, dies_by=signal.SIGQUIT)
+    return _celery(f"worker:{plan.name}", plan.command(), env, stop_by=_QUIT, dies_by=signal.SIGKILL)
 
 
 def dispatcher(env: Mapping[str, str]) -> Program:
@@ -98,7 +98,8 @@ def beat(env: Mapping[str, str]) -> Program:
 def flower(env: Mapping[str, str], url: str) -> Program:
     # The user and password come from FLOWER_BASIC_AUTH: a command line can be read by everybody on the machine.
     place = urlsplit(url)
-    return _celery("flower", ["flower", f"--address={place.hostname}", f"--port={place.port}", "--read_only"], env)
+    address = [f"--address={place.hostname}", f"--port={place.port}"]
+    return _celery("flower", ["flower", *address, "--read_only", "--logging=warning"], env)
 
 
 def sandbox(env: Mapping[str, str], email_url: str, url: str) -> Program:
@@ -125,7 +126,9 @@ def _python(name: str, argv: Sequence[str], env: Mapping[str, str], **how: objec
 
 
 def _celery(name: str, argv: Sequence[str], env: Mapping[str, str], **how: object) -> Program:
-    return _python(name, ["-m", "celery", "-A", "config", *argv], env, **how)
+    # In a container everybody is root; on the machine of one's own the warning says nothing new.
+    quiet = ["-W", "ignore:You're running the worker with superuser privileges", "-m", "celery", "--quiet"]
+    return _python(name, [*quiet, "-A", "config", *argv], env, **how)
 
 
 # --- from nothing to READY, and back ---------------------------------------------------------------------------------
