@@ -87,7 +87,7 @@ class Customer(models.Model):
 
 
 class OrderImport(models.Model):
-    """One file of sales, and how far it has come in: ``line`` moves in the transaction that brings the lines before it."""
+    """One file of sales, and how far it has come in: ``line`` moves in the transaction that brings all before it."""
 
     channel = models.ForeignKey(
         Channel, on_delete=models.PROTECT, db_index=False, related_name="imports", verbose_name=_("channel")
