@@ -7,16 +7,17 @@ once the report's row names it. What was stored but not recorded is swept by ``r
 import errno
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from tempfile import TemporaryFile
-from typing import IO, Any, Final
+from typing import Any, BinaryIO, Final
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.formats import date_format
@@ -37,10 +38,11 @@ log = logging.getLogger(__name__)
 KEEP: Final = timedelta(days=7)
 _ROWS_AT_ONCE: Final = 2000
 _ROWS: Final = gettext_noop("rows")
+_BLOCK: Final = 1 << 20
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
-class WrongFile(Exception):  # noqa: N818
+class WrongFile(Exception):
     """The file read back is not what the database added up to: a bug of ours. Nobody gets to see that file."""
 
 
@@ -91,7 +93,7 @@ def _snapshot() -> Iterator[datetime]:
         yield as_of
 
 
-def _write(report: Report, file: IO[bytes], run: Run) -> _Content:
+def _write(report: Report, file: BinaryIO, run: Run) -> _Content:
     spec = report.spec
     start, end = report.period.instants(timezone.get_default_timezone())
     columns = spec.selected(report.columns)
@@ -119,13 +121,13 @@ def _days(report: Report) -> str:
     return f"{date_format(report.first_day, 'SHORT_DATE_FORMAT')} – {date_format(report.last_day, 'SHORT_DATE_FORMAT')}"
 
 
-def _rows(report: Report, columns: Sequence[Column], run: Run) -> Iterator[list[xlsx.Value]]:
+def _rows(report: Report, columns: Sequence[Column], run: Run) -> Generator[list[xlsx.Value]]:
     spec = report.spec
     start, end = report.period.instants(timezone.get_default_timezone())
     converters = [_CONVERTERS[column.holds](column) for column in columns]
     paths = [column.path for column in columns]
     found = spec.rows(start=start, end=end).values_list(*paths, spec.currency, spec.decimals)
-    with closing(found.iterator(chunk_size=_ROWS_AT_ONCE)) as tuples:
+    with closing(_streamed(found)) as tuples:
         for number, (*values, currency, decimals) in enumerate(tuples, start=1):
             yield [
                 None if value is None else convert(value, currency, decimals)
@@ -133,6 +135,10 @@ def _rows(report: Report, columns: Sequence[Column], run: Run) -> Iterator[list[
             ]
             if not number % _ROWS_AT_ONCE:
                 run.progress(number)
+
+
+def _streamed(found: QuerySet[Any, Any]) -> Generator[tuple[Any, ...]]:
+    yield from found.iterator(chunk_size=_ROWS_AT_ONCE)
 
 
 _Converter = Callable[[Any, str, int], xlsx.Value]
@@ -179,11 +185,10 @@ def _summary(report: Report, content: _Content, author: str) -> Iterator[tuple[s
         yield _("Revenue in %(currency)s") % {"currency": currency}, total.revenue.value
 
 
-def _read_back(report: Report, file: IO[bytes], content: _Content, run: Run) -> None:
+def _read_back(report: Report, file: BinaryIO, content: _Content, run: Run) -> None:
     """Raises WrongFile unless the file, read from its bytes, adds up to what the database did."""
     letters = {
-        column.name: xlsx.column_letters(place)
-        for place, column in enumerate(report.spec.selected(report.columns))
+        column.name: xlsx.column_letters(place) for place, column in enumerate(report.spec.selected(report.columns))
     }
     try:
         found = readback.read_table(
@@ -195,41 +200,45 @@ def _read_back(report: Report, file: IO[bytes], content: _Content, run: Run) -> 
         )
     except readback.Unreadable as error:
         raise WrongFile(str(error)) from error
-    expected = {
-        total.revenue.currency: (Decimal(total.quantity), total.revenue.value) for total in content.totals
-    }
+    expected = {total.revenue.currency: (Decimal(total.quantity), total.revenue.value) for total in content.totals}
     if (found.rows, dict(found.sums)) != (content.rows, expected):
         raise WrongFile(f"Read back {found.rows} rows {found.sums}; the database has {content.rows} rows {expected}.")
 
 
-def _publish(report: Report, file: IO[bytes], content: _Content, run: Run) -> None:
+def _publish(report: Report, file: BinaryIO, content: _Content, run: Run) -> None:
     file.seek(0)
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-    size = file.tell()
+    digest, size = hashlib.sha256(), 0
+    while block := file.read(_BLOCK):
+        digest.update(block)
+        size += len(block)
     if not run.lease_ok():
         raise LeaseLost
     # The attempt is in the name: a worker that was frozen past its lease cannot write over its successor's file.
     key = files.save(f"{report.pk}-{run.attempt}.{report.format}", file)
     with transaction.atomic():
         run.hold()
-        recorded = Report.objects.unbuilt().filter(pk=report.pk).update(
-            ready_at=Now(),
-            expires_at=Now() + KEEP,
-            as_of=content.as_of,
-            row_count=content.rows,
-            totals=[
-                {
-                    "currency": total.revenue.currency,
-                    "decimals": total.revenue.decimals,
-                    "lines": total.lines,
-                    "quantity": total.quantity,
-                    "revenue": total.revenue.amount,
-                }
-                for total in content.totals
-            ],
-            file_key=key,
-            size=size,
-            sha256=digest,
+        recorded = (
+            Report.objects.unbuilt()
+            .filter(pk=report.pk)
+            .update(
+                ready_at=Now(),
+                expires_at=Now() + KEEP,
+                as_of=content.as_of,
+                row_count=content.rows,
+                totals=[
+                    {
+                        "currency": total.revenue.currency,
+                        "decimals": total.revenue.decimals,
+                        "lines": total.lines,
+                        "quantity": total.quantity,
+                        "revenue": total.revenue.amount,
+                    }
+                    for total in content.totals
+                ],
+                file_key=key,
+                size=size,
+                sha256=digest.hexdigest(),
+            )
         )
     if not recorded:
         raise Permanent(_("The report was deleted while it was being made."))

@@ -27,7 +27,7 @@ def delete(key: str) -> None:
     default_storage.delete(key)
 
 
-def keys() -> Iterator[tuple[str, datetime]]:
+def stored() -> Iterator[tuple[str, datetime]]:
     """Every stored file, also those that no report has, with the time it was written (aware)."""
     try:
         _, names = default_storage.listdir(_FOLDER)

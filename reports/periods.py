@@ -1,6 +1,5 @@
 """Spans of days, as a shop counts them: a day begins at the shop's own midnight."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final, Self
@@ -52,10 +51,6 @@ class Period:
         start = datetime.combine(self.first, time.min, zone)
         end = datetime.combine(self.last + timedelta(days=1), time.min, zone)
         return start.astimezone(UTC), end.astimezone(UTC)
-
-    def __iter__(self) -> Iterator[date]:
-        yield self.first
-        yield self.last
 
 
 def _month(day: date) -> date:

@@ -5,8 +5,9 @@ are checked on the way), has an XML parser read all of it, and adds up the table
 """
 
 import re
+import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import IO, Final
@@ -19,13 +20,13 @@ _CHUNK: Final = 1 << 20
 _ROWS_KEPT: Final = 20_000
 _ROW_END: Final = b"</row>"
 _ROW_NUMBER: Final = re.compile(rb'<row r="(\d+)"')
-_CELL: Final = re.compile(rb'<c r="([A-Z]+)(\d+)"[^>]*>(?:<v>([^<]*)</v>|<is><t[^>]*>([^<]*)</t></is>)</c>')
+_CELL: Final = re.compile(rb'<c r="([A-Z]+)\d+"[^>]*>(?:<v>([^<]*)</v>|<is><t[^>]*>([^<]*)</t></is>)</c>')
 #: Raises rather than rounds.
 _EXACT: Final = Context(prec=100, traps=[Inexact, InvalidOperation])
 _NAMES: Final = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 
 
-class Unreadable(Exception):  # noqa: N818
+class Unreadable(Exception):
     """The file is not what it should be. The message says where."""
 
 
@@ -42,17 +43,20 @@ def read_table(
 ) -> Contents:
     """Adds up the table called ``table``, over all its sheets.
 
-    ``key`` and ``numbers`` are column letters. ``checkpoint`` is called about once for each megabyte. Raises Unreadable.
+    ``key`` and ``numbers`` are column letters. ``checkpoint`` is called about once for each megabyte. Raises
+    Unreadable.
     """
-    rows, sums = 0, dict[str, list[Decimal]]()
-    wanted = {letters.encode(): place for place, letters in enumerate(numbers)}
+    rows = 0
+    sums = _Sums(key.encode(), [letters.encode() for letters in numbers])
     try:
         with ZipFile(stream) as archive:
             for member in _sheets_of(archive, table):
-                rows += _read_sheet(archive, member, key.encode(), wanted, sums, checkpoint)
-    except (BadZipFile, ExpatError, EOFError, ArithmeticError, SyntaxError) as error:
+                for row in _rows_of(archive, member, checkpoint):
+                    sums.add(row)
+                    rows += 1
+        return Contents(rows=rows, sums=sums.total())
+    except (BadZipFile, zlib.error, EOFError, ExpatError, SyntaxError, ArithmeticError, KeyError) as error:
         raise Unreadable(str(error)) from error
-    return Contents(rows=rows, sums={name: tuple(values) for name, values in sums.items()})
 
 
 def _sheets_of(archive: ZipFile, table: str) -> list[str]:
@@ -67,20 +71,11 @@ def _sheets_of(archive: ZipFile, table: str) -> list[str]:
     ]
 
 
-def _read_sheet(
-    archive: ZipFile,
-    member: str,
-    key: bytes,
-    numbers: Mapping[bytes, int],
-    sums: dict[str, list[Decimal]],
-    checkpoint: Callable[[], object],
-) -> int:
-    """Adds the sheet's rows to ``sums``; returns their number, without the heading."""
+def _rows_of(archive: ZipFile, member: str, checkpoint: Callable[[], object]) -> Iterator[bytes]:
+    """The XML of each row but the heading. Raises Unreadable where a row is missing or the whole is not XML."""
     parser = ParserCreate()
     expected = 0
     rest = b""
-    # Amounts repeat far more often than they differ: count equal ones, and turn each into a number once.
-    seen: Counter[tuple[bytes, tuple[bytes, ...]]] = Counter()
     with archive.open(member) as sheet:
         while chunk := sheet.read(_CHUNK):
             checkpoint()
@@ -91,30 +86,40 @@ def _read_sheet(
                 number = _ROW_NUMBER.search(row)
                 if number is None or int(number[1]) != expected:
                     raise Unreadable(f"{member}: row {expected} is missing.")
-                if expected == 1:
-                    continue
-                seen[_take(row, key, numbers)] += 1
-            if len(seen) > _ROWS_KEPT:
-                _add_up(seen, sums)
-                seen.clear()
-    parser.Parse(b"", True)  # noqa: FBT003 (expat's own signature)
-    _add_up(seen, sums)
-    return max(expected - 1, 0)
+                if expected > 1:
+                    yield row
+    parser.Parse(b"", True)
 
 
-def _add_up(seen: Mapping[tuple[bytes, tuple[bytes, ...]], int], sums: dict[str, list[Decimal]]) -> None:
-    for (name, texts), times in seen.items():
-        totals = sums.setdefault(name.decode(), [Decimal(0)] * len(texts))
-        for place, text in enumerate(texts):
-            totals[place] = _EXACT.add(totals[place], _EXACT.multiply(Decimal(text.decode()), times))
+class _Sums:
+    """Adds rows up by the text of one column. Columns are given by their letters."""
 
+    def __init__(self, key: bytes, numbers: Sequence[bytes]) -> None:
+        self._key = key
+        self._places = {letters: place for place, letters in enumerate(numbers)}
+        # Amounts repeat far more often than they differ: count equal ones, and turn each into a number once.
+        self._seen: Counter[tuple[bytes, tuple[bytes, ...]]] = Counter()
+        self._sums: dict[str, list[Decimal]] = {}
 
-def _take(row: bytes, key: bytes, numbers: Mapping[bytes, int]) -> tuple[bytes, tuple[bytes, ...]]:
-    name = b""
-    values = [b"0"] * len(numbers)
-    for letters, _, number, text in _CELL.findall(row):
-        if letters == key:
-            name = text
-        elif letters in numbers:
-            values[numbers[letters]] = number or text
-    return name, tuple(values)
+    def add(self, row: bytes) -> None:
+        name = b""
+        values = [b"0"] * len(self._places)
+        for letters, number, text in _CELL.findall(row):
+            if letters == self._key:
+                name = text
+            elif letters in self._places:
+                values[self._places[letters]] = number or text
+        self._seen[name, tuple(values)] += 1
+        if len(self._seen) > _ROWS_KEPT:
+            self._settle()
+
+    def total(self) -> dict[str, tuple[Decimal, ...]]:
+        self._settle()
+        return {name: tuple(values) for name, values in self._sums.items()}
+
+    def _settle(self) -> None:
+        for (name, texts), times in self._seen.items():
+            sums = self._sums.setdefault(name.decode(), [Decimal(0)] * len(texts))
+            for place, text in enumerate(texts):
+                sums[place] = _EXACT.add(sums[place], _EXACT.multiply(Decimal(text.decode()), times))
+        self._seen.clear()

@@ -38,7 +38,7 @@ def expire(now: datetime) -> int:
 
 def _delete_leftovers(now: datetime) -> int:
     """Deletes files that a killed worker stored and nobody recorded, or whose report is gone."""
-    old = [key for key, written in files.keys() if written < now - LEFTOVER_AGE]
+    old = [key for key, written in files.stored() if written < now - LEFTOVER_AGE]
     deleted = 0
     for start in range(0, len(old), _BATCH):
         batch = old[start : start + _BATCH]
@@ -54,4 +54,4 @@ def _delete_old_rows(now: datetime) -> int:
     """Deletes rows of reports long expired, and of those never made whose job is purged."""
     old = Report.objects.filter(expired_at__isnull=False, file_key="", created_at__lt=now - KEEP_ROWS)
     never_made = Report.objects.unbuilt().filter(job=None)
-    return old.delete()[1].get(Report._meta.label, 0) + never_made.delete()[1].get(Report._meta.label, 0)
+    return sum(rows.delete()[1].get("reports.Report", 0) for rows in (old, never_made))

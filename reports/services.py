@@ -27,11 +27,11 @@ LINK_SECONDS: Final = 300
 _SALT: Final = "reports.file"
 
 
-class Expired(Exception):  # noqa: N818
+class Expired(Exception):
     """The file is no longer kept (or the link to it no longer good); it can be made again."""
 
 
-class NotReady(Exception):  # noqa: N818
+class NotReady(Exception):
     """There is no file yet, or there will be none."""
 
 

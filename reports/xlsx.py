@@ -37,7 +37,7 @@ Value = str | int | Decimal | datetime | date | None
 
 _TOO_LARGE: Final = 10**MAX_DIGITS
 #: Day 0. The format counts a 29 February 1900 that never was, so its days are right from 1 March 1900 on.
-_EPOCH: Final = datetime(1899, 12, 30)
+_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 (wall-clock time, as all times in the format)
 _FIRST_RIGHT_DAY: Final = 61
 _DAY: Final = timedelta(days=1)
 _ROWS_AT_ONCE: Final = 500
@@ -61,7 +61,7 @@ class Style(IntEnum):
     DECIMALS_MORE = 10
 
 
-# --- text --------------------------------------------------------------------------------------------------------------
+# --- text ------------------------------------------------------------------------------------------------------------
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 #: What XML 1.0 cannot hold, a carriage return (which XML readers turn into a line feed), and a literal that looks like
 #: our own escape.
@@ -87,7 +87,7 @@ def _cut(text: str) -> str:
     return units[: room * 2].decode("utf-16-le", "ignore") + CUT_MARK
 
 
-# --- cells -------------------------------------------------------------------------------------------------------------
+# --- cells -----------------------------------------------------------------------------------------------------------
 
 
 def _text(ref: str, value: str, style: int = Style.TEXT) -> str:
@@ -107,10 +107,16 @@ def _decimal(ref: str, value: Decimal) -> str:
         raise ValueError(f"{value} cannot be written to a cell.")
     digits, exponent = value.as_tuple()[1:]
     assert isinstance(exponent, int)
-    if len(digits) + max(exponent, 0) > MAX_DIGITS:
+    if len(digits) + max(exponent, 0) > MAX_DIGITS and not -_TOO_LARGE < _significand(value) < _TOO_LARGE:
         return _text(ref, f"{value:f}")
     style = Style.WHOLE if exponent >= 0 else _BY_EXPONENT.get(exponent, Style.DECIMALS_MORE)
     return f'<c r="{ref}" s="{style}"><v>{value:f}</v></c>'
+
+
+def _significand(value: Decimal) -> int:
+    """The digits of ``value`` as written, without the zeros that end its fraction."""
+    digits = f"{value:f}"
+    return int((digits.rstrip("0") if "." in digits else digits).replace(".", ""))
 
 
 _BY_EXPONENT: Final = {-1: Style.DECIMALS_1, -2: Style.DECIMALS_2}
@@ -132,24 +138,27 @@ def _date(ref: str, value: date) -> str:
     return f'<c r="{ref}" s="{Style.DATE}"><v>{days}</v></c>'
 
 
+def _empty(_ref: str, _value: None) -> str:
+    return ""
+
+
 _ENCODERS: Final[dict[type, Callable[..., str]]] = {
     str: _text,
     int: _integer,
     Decimal: _decimal,
     datetime: _moment,
     date: _date,
+    type(None): _empty,
 }
 
 
-def _cell(ref: str, value: Value) -> str:
-    if value is None:
-        return ""
-    encode = _ENCODERS.get(type(value)) or next(
-        (encode for kind, encode in _ENCODERS.items() if isinstance(value, kind) and not isinstance(value, bool)), None
-    )
-    if encode is None:
-        raise TypeError(f"A cell cannot hold {type(value).__name__}.")
-    return encode(ref, value)
+def _derived(ref: str, value: Value) -> str:
+    """A value of a class derived from one that a cell holds. A truth value is an int only to Python."""
+    if not isinstance(value, bool):
+        for kind, encode in _ENCODERS.items():
+            if isinstance(value, kind):
+                return encode(ref, value)
+    raise TypeError(f"A cell cannot hold {type(value).__name__}.")
 
 
 def column_letters(place: int) -> str:
@@ -162,7 +171,7 @@ def column_letters(place: int) -> str:
     return letters
 
 
-# --- sheets ------------------------------------------------------------------------------------------------------------
+# --- sheets ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +201,12 @@ class _Sheet:
 
     def append(self, values: Iterable[Value]) -> None:
         number = self.rows = self.rows + 1
-        cells = "".join([_cell(f"{letters}{number}", value) for letters, value in zip(self._letters, values, strict=True)])
+        cells = "".join(
+            [
+                _ENCODERS.get(type(value), _derived)(f"{letters}{number}", value)
+                for letters, value in zip(self._letters, values, strict=True)
+            ]
+        )
         self._add(f'<row r="{number}">{cells}</row>')
 
     def append_styled(self, texts: Iterable[str], style: Style) -> None:
@@ -225,13 +239,15 @@ class _Sheet:
 
 
 class Workbook:
-    """A file being written to ``stream``, sheet after sheet. Leaving the ``with`` block completes it; where an exception
-    leaves it, what was written is no workbook.
+    """A file being written to ``stream``, sheet after sheet. Leaving the ``with`` block completes it; where an
+    exception leaves it, what was written is no workbook.
 
     ``created``: aware; the same content with the same ``created`` is the same file, byte for byte.
     """
 
-    def __init__(self, stream: IO[bytes], *, title: str, author: str, created: datetime, max_rows: int = MAX_ROWS) -> None:
+    def __init__(
+        self, stream: IO[bytes], *, title: str, author: str, created: datetime, max_rows: int = MAX_ROWS
+    ) -> None:
         self._archive = ZipFile(stream, "w", ZIP_DEFLATED, compresslevel=COMPRESSION)
         self._properties = (title, author, created.astimezone(UTC))
         self._max_rows = max_rows
@@ -337,12 +353,14 @@ class Workbook:
     def _relations(self) -> str:
         styles = len(self._sheets) + 1
         sheets = "".join(
-            f'<Relationship Id="rId{place}" Type="{_OFFICE}/relationships/worksheet" Target="worksheets/sheet{place}.xml"/>'
+            f'<Relationship Id="rId{place}" Type="{_OFFICE}/relationships/worksheet"'
+            f' Target="worksheets/sheet{place}.xml"/>'
             for place in range(1, styles)
         )
         return (
             f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">{sheets}'
-            f'<Relationship Id="rId{styles}" Type="{_OFFICE}/relationships/styles" Target="styles.xml"/></Relationships>'
+            f'<Relationship Id="rId{styles}" Type="{_OFFICE}/relationships/styles" Target="styles.xml"/>'
+            "</Relationships>"
         )
 
     def _content_types(self) -> str:
@@ -361,7 +379,7 @@ def _member(name: str) -> ZipInfo:
     return member
 
 
-# --- the fixed parts ---------------------------------------------------------------------------------------------------
+# --- the fixed parts -------------------------------------------------------------------------------------------------
 _XML: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE: Final = "http://schemas.openxmlformats.org/officeDocument/2006"
@@ -399,7 +417,9 @@ _CORE: Final = (
     '<dc:creator>{author}</dc:creator><dcterms:created xsi:type="dcterms:W3CDTF">{created}</dcterms:created>'
     "</cp:coreProperties>"
 )
-_APP: Final = f'{_XML}<Properties xmlns="{_OFFICE}/extended-properties"><Application>Backroom</Application></Properties>'
+_APP: Final = (
+    f'{_XML}<Properties xmlns="{_OFFICE}/extended-properties"><Application>Backroom</Application></Properties>'
+)
 _ROOT_RELATIONS: Final = (
     f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">'
     f'<Relationship Id="rId1" Type="{_OFFICE}/relationships/officeDocument" Target="xl/workbook.xml"/>'

@@ -3,94 +3,185 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import reports.models
 from django.conf import settings
 from django.db import migrations, models
 
+import reports.models
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('jobs', '0001_initial'),
+        ("jobs", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Report',
+            name="Report",
             fields=[
-                ('id', models.UUIDField(default=reports.models.new_id, editable=False, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=12, unique=True, verbose_name='lookup code')),
-                ('kind', models.CharField(choices=[('revenue', 'Revenue, line by line')], max_length=20, verbose_name='kind')),
-                ('format', models.CharField(choices=[('xlsx', 'Excel')], max_length=10, verbose_name='format')),
-                ('first_day', models.DateField(verbose_name='from')),
-                ('last_day', models.DateField(verbose_name='to')),
-                ('columns', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=30), size=None, verbose_name='columns')),
-                ('language', models.CharField(max_length=5, verbose_name='language')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='requested')),
-                ('ready_at', models.DateTimeField(null=True, verbose_name='ready')),
-                ('expires_at', models.DateTimeField(null=True, verbose_name='kept until')),
-                ('expired_at', models.DateTimeField(null=True, verbose_name='deleted')),
-                ('as_of', models.DateTimeField(null=True, verbose_name='data as of')),
-                ('row_count', models.BigIntegerField(null=True, verbose_name='rows')),
-                ('totals', models.JSONField(db_default=[], default=list, verbose_name='totals')),
-                ('file_key', models.CharField(db_default='', default='', max_length=200)),
-                ('size', models.BigIntegerField(null=True, verbose_name='size')),
-                ('sha256', models.CharField(db_default='', default='', max_length=64, verbose_name='SHA-256')),
-                ('job', models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='jobs.job', verbose_name='job')),
-                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='owner')),
+                (
+                    "id",
+                    models.UUIDField(default=reports.models.new_id, editable=False, primary_key=True, serialize=False),
+                ),
+                ("code", models.CharField(max_length=12, unique=True, verbose_name="lookup code")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("revenue", "Revenue, line by line")], max_length=20, verbose_name="kind"
+                    ),
+                ),
+                ("format", models.CharField(choices=[("xlsx", "Excel")], max_length=10, verbose_name="format")),
+                ("first_day", models.DateField(verbose_name="from")),
+                ("last_day", models.DateField(verbose_name="to")),
+                (
+                    "columns",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=30), size=None, verbose_name="columns"
+                    ),
+                ),
+                ("language", models.CharField(max_length=5, verbose_name="language")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="requested"
+                    ),
+                ),
+                ("ready_at", models.DateTimeField(null=True, verbose_name="ready")),
+                ("expires_at", models.DateTimeField(null=True, verbose_name="kept until")),
+                ("expired_at", models.DateTimeField(null=True, verbose_name="deleted")),
+                ("as_of", models.DateTimeField(null=True, verbose_name="data as of")),
+                ("row_count", models.BigIntegerField(null=True, verbose_name="rows")),
+                ("totals", models.JSONField(db_default=[], default=list, verbose_name="totals")),
+                ("file_key", models.CharField(db_default="", default="", max_length=200)),
+                ("size", models.BigIntegerField(null=True, verbose_name="size")),
+                ("sha256", models.CharField(db_default="", default="", max_length=64, verbose_name="SHA-256")),
+                (
+                    "job",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="jobs.job",
+                        verbose_name="job",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'report',
-                'verbose_name_plural': 'reports',
+                "verbose_name": "report",
+                "verbose_name_plural": "reports",
             },
         ),
         migrations.CreateModel(
-            name='ReportDownload',
+            name="ReportDownload",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(verbose_name='time')),
-                ('address', models.GenericIPAddressField(null=True, verbose_name='address')),
-                ('person', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='person')),
-                ('report', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='downloads', to='reports.report', verbose_name='report')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(verbose_name="time")),
+                ("address", models.GenericIPAddressField(null=True, verbose_name="address")),
+                (
+                    "person",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="person",
+                    ),
+                ),
+                (
+                    "report",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="downloads",
+                        to="reports.report",
+                        verbose_name="report",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'download',
-                'verbose_name_plural': 'downloads',
+                "verbose_name": "download",
+                "verbose_name_plural": "downloads",
             },
         ),
         migrations.AddIndex(
-            model_name='report',
-            index=models.Index(fields=['owner', '-created_at', '-id'], name='report_of_owner'),
+            model_name="report",
+            index=models.Index(fields=["owner", "-created_at", "-id"], name="report_of_owner"),
         ),
         migrations.AddIndex(
-            model_name='report',
-            index=models.Index(condition=models.Q(('expired_at__isnull', True)), fields=['expires_at'], name='report_to_expire'),
+            model_name="report",
+            index=models.Index(
+                condition=models.Q(("expired_at__isnull", True)), fields=["expires_at"], name="report_to_expire"
+            ),
         ),
         migrations.AddIndex(
-            model_name='report',
-            index=models.Index(condition=models.Q(('file_key', ''), _negated=True), fields=['file_key'], name='report_by_file'),
+            model_name="report",
+            index=models.Index(
+                condition=models.Q(("file_key", ""), _negated=True), fields=["file_key"], name="report_by_file"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['revenue'])), name='report_kind_known'),
+            model_name="report",
+            constraint=models.CheckConstraint(condition=models.Q(("kind__in", ["revenue"])), name="report_kind_known"),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.CheckConstraint(condition=models.Q(('format__in', ['xlsx'])), name='report_format_known'),
+            model_name="report",
+            constraint=models.CheckConstraint(condition=models.Q(("format__in", ["xlsx"])), name="report_format_known"),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.CheckConstraint(condition=models.Q(('first_day__lte', models.F('last_day'))), name='report_days_in_order'),
+            model_name="report",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("first_day__lte", models.F("last_day"))), name="report_days_in_order"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('as_of__isnull', True), ('expired_at__isnull', True), ('expires_at__isnull', True), ('file_key', ''), ('ready_at__isnull', True), ('row_count__isnull', True), ('sha256', ''), ('size__isnull', True)), models.Q(('as_of__isnull', False), ('expires_at__isnull', False), ('ready_at__isnull', False), ('row_count__isnull', False), ('size__isnull', False), models.Q(('sha256', ''), _negated=True)), _connector='OR'), name='report_file_whole_or_not_there'),
+            model_name="report",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("as_of__isnull", True),
+                        ("expired_at__isnull", True),
+                        ("expires_at__isnull", True),
+                        ("file_key", ""),
+                        ("ready_at__isnull", True),
+                        ("row_count__isnull", True),
+                        ("sha256", ""),
+                        ("size__isnull", True),
+                    ),
+                    models.Q(
+                        ("as_of__isnull", False),
+                        ("expires_at__isnull", False),
+                        ("ready_at__isnull", False),
+                        ("row_count__isnull", False),
+                        ("size__isnull", False),
+                        models.Q(("sha256", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="report_file_whole_or_not_there",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.CheckConstraint(condition=models.Q(('expired_at__isnull', False), ('ready_at__isnull', True), models.Q(('file_key', ''), _negated=True), _connector='OR'), name='report_ready_has_its_file'),
+            model_name="report",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("expired_at__isnull", False),
+                    ("ready_at__isnull", True),
+                    models.Q(("file_key", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="report_ready_has_its_file",
+            ),
         ),
     ]
