@@ -308,6 +308,11 @@ class Breaker(models.Model):
         OPEN = "open", _("Stopped")
         HALF_OPEN = "half_open", _("Trying again")
 
+        @property
+        def tone(self) -> str:
+            """The tone of the state's badge: good, bad, progress."""
+            return {"closed": "good", "open": "bad", "half_open": "progress"}[self.value]
+
     name = models.CharField(primary_key=True, max_length=100)
     state = models.CharField(max_length=10, choices=State.choices, default=State.CLOSED, db_default=State.CLOSED)
     #: Set by an operator: stays open (or closed) whatever happens, until released.
@@ -325,6 +330,9 @@ class Breaker(models.Model):
     class Meta:
         verbose_name = _("breaker")
         verbose_name_plural = _("breakers")
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(state__in=["closed", "open", "half_open"]), name="breaker_state_known")
+        ]
 
     def __str__(self) -> str:
         return self.name

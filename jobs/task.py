@@ -121,6 +121,12 @@ def current() -> "Run":
     return _current.get()
 
 
+def route(name: str, args: object, kwargs: object, options: object, **_: object) -> dict[str, str] | None:  # noqa: ARG001
+    """Celery's router: each job goes to the queue that its declaration names."""
+    task = _registry.get(name)
+    return {"queue": task.queue.name} if task else None
+
+
 def job(
     *,
     queue: str,
@@ -164,7 +170,6 @@ def _declare_doorbell(task: JobTask) -> None:
     @shared_task(
         name=task.name,
         bind=True,
-        queue=task.queue.name,
         ignore_result=True,
         acks_late=False,
         max_retries=0,

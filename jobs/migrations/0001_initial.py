@@ -45,6 +45,11 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "breaker",
                 "verbose_name_plural": "breakers",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["closed", "open", "half_open"])), name="breaker_state_known"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -351,9 +356,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("finished_at__isnull", True), ("state__in", ["running", "waiting"])),
-                    models.Q(
-                        ("finished_at__isnull", False), ("state__in", ["cancelled", "failed", "succeeded"])
-                    ),
+                    models.Q(("finished_at__isnull", False), ("state__in", ["cancelled", "failed", "succeeded"])),
                     _connector="OR",
                 ),
                 name="job_finished_when_terminal",

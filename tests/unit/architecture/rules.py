@@ -8,8 +8,8 @@ from tests.unit.architecture.source import LAYERS, Module
 #: What a module is called where the world comes in: there the clock is read and passed on.
 EDGES = frozenset({"admin", "api", "context_processors", "middleware", "tasks", "views"})
 EDGE_PACKAGES = ("management.", "templatetags.")
-#: What one app may use of another. ``demo`` is what the sample shop is made of.
-DOORS = frozenset({"services", "queries", "models", "demo"})
+#: What one app may use of another. ``access`` says who may enter a page, ``demo`` what the sample shop is made of.
+DOORS = frozenset({"services", "queries", "models", "access", "demo"})
 #: Ways of putting a message on the broker.
 PUBLISHING = frozenset({"delay", "apply_async", "send_task", "delay_on_commit", "apply_async_on_commit"})
 CLOCKS = frozenset(
