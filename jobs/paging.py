@@ -67,6 +67,6 @@ def _read(cursor: str, model: type[Model]) -> tuple[datetime, Any]:
         moment = datetime.fromisoformat(at)
         if moment.tzinfo is None:
             raise BadCursor(cursor)
-        return moment, model._meta.pk.to_python(last)
+        return moment, model._meta.pk.to_python(last)  # noqa: SLF001 (the public face of Options)
     except (binascii.Error, ValueError, ValidationError) as error:
         raise BadCursor(cursor) from error

@@ -28,6 +28,11 @@ class User(AbstractUser):
         verbose_name = _("person")
         verbose_name_plural = _("people")
 
+    @property
+    def shown_name(self) -> str:
+        """Family name first, as Vietnamese names are; the user name where there is no other."""
+        return f"{self.last_name} {self.first_name}".strip() or self.get_username()
+
     def has_role(self, *roles: str) -> bool:
         """True where this active person holds at least one of ``roles``; superusers hold all."""
         return self.is_active and (self.is_superuser or bool(set(roles) & set(self.roles)))

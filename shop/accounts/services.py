@@ -40,6 +40,17 @@ def create_person(
     )
 
 
+def change_profile(
+    *, person: User, first_name: str | None = None, last_name: str | None = None, language: str | None = None
+) -> None:
+    """What people may change about themselves; None leaves it as it is."""
+    given = {"first_name": first_name, "last_name": last_name, "language": language}
+    changes = {name: value for name, value in given.items() if value is not None}
+    for name, value in changes.items():
+        setattr(person, name, value)
+    person.save(update_fields=list(changes))
+
+
 @transaction.atomic
 def set_roles(*, person: User, roles: Collection[str]) -> None:
     """Gives ``person`` exactly these roles. Django's own flag for its admin follows the role of operator."""
