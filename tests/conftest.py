@@ -1,11 +1,10 @@
 """What every test stands on: sockets only to this machine, and the tests' own jobs declared."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pytest_socket import disable_socket, socket_allow_hosts
+from pytest_socket import socket_allow_hosts
 
 import tests.harness.tasks  # noqa: F401 (declares the jobs)
 
@@ -15,17 +14,16 @@ CORPUS = ROOT.parent / "shared" / "corpus"
 
 @pytest.fixture(autouse=True)
 def _only_this_machine() -> None:
-    disable_socket(allow_unix_socket=True)
     socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
 
 
 @pytest.fixture
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file that the harness's jobs write to."""
     path = tmp_path / "journal"
     path.touch()
     monkeypatch.setitem(os.environ, "TEST_JOURNAL", str(path))
-    yield path
+    return path
 
 
 @pytest.fixture

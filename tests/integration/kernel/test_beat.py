@@ -11,7 +11,6 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from jobs import beat, services
 from jobs.models import Job, ScheduledRun
 from jobs.schedules import Schedule
-from tests.harness import tasks as harness
 from tests.harness.app import app
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -130,7 +130,7 @@ class TestStates:
         reached = {State.WAITING}.union(*MOVES.values())
         assert reached == set(State)
         assert all(state.tone for state in State)
-        assert TERMINAL < set(State)
+        assert set(State) > TERMINAL
 
 
 @pytest.mark.parametrize(
