@@ -43,6 +43,10 @@ class Live:
     link: Link | None
 
     @property
+    def state(self) -> State:
+        return State(self.job.state)
+
+    @property
     def version(self) -> str:
         """Differs whenever the page would show something else."""
         job = self.job

@@ -57,6 +57,11 @@ class State(models.TextChoices):
         """The tone of the state's badge: neutral, progress, good, bad."""
         return _TONES[self]
 
+    @property
+    def icon(self) -> str:
+        """The icon beside the word, where the tone's own would say too little."""
+        return _ICONS[self]
+
 
 _TONES: Final = {
     State.WAITING: "neutral",
@@ -64,6 +69,13 @@ _TONES: Final = {
     State.SUCCEEDED: "good",
     State.FAILED: "bad",
     State.CANCELLED: "neutral",
+}
+_ICONS: Final = {
+    State.WAITING: "clock",
+    State.RUNNING: "loader-circle",
+    State.SUCCEEDED: "circle-check",
+    State.FAILED: "circle-x",
+    State.CANCELLED: "ban",
 }
 ACTIVE: Final = frozenset({State.WAITING, State.RUNNING})
 TERMINAL: Final = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})

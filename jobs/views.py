@@ -33,6 +33,8 @@ PAGE_SIZE: Final = 25
 BULK_LIMIT: Final = PAGE_SIZE
 #: On the home page.
 ACTIVE_SHOWN: Final = 8
+#: Of a parent, to operators.
+CHILDREN_SHOWN: Final = 50
 
 
 class SignedIn(HttpRequest):
@@ -99,18 +101,18 @@ def detail(request: SignedIn, code: str) -> HttpResponse:
     job = queries.by_code(code, viewer=request.user)
     if job is None:
         return _not_found(request)
-    operator = queries.may_operate(request.user)
+    operator, now = queries.may_operate(request.user), timezone.now()
     return render(
         request,
         "jobs/detail.html",
         {
-            "live": look(job, timezone.now()),
+            "live": look(job, now),
             "job": job,
             "entries": queries.timeline(job),
             "show_detail": operator,
             "arguments": json.dumps(job.arguments, ensure_ascii=False, indent=2),
             "foreign": job.owner_id != request.user.pk,
-            "children": job.children.order_by("created_at", "id")[:50] if operator else [],
+            "children": [look(part, now) for part in job.children.order_by("id")[:CHILDREN_SHOWN]] if operator else [],
         },
     )
 

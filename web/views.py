@@ -20,7 +20,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from jobs import queries as job_queries
 from jobs import services as job_services
-from jobs.models import State, show_code
+from jobs.live import look
+from jobs.models import show_code
 from jobs.queues import UnknownQueue
 from jobs.trace import trace_id
 from jobs.views import active_rows
@@ -116,8 +117,7 @@ def home(request: SignedIn) -> HttpResponse:
         "now": now,
         "rows": active_rows(person),
         "recent": [
-            {"job": job, "title": job_queries.title(job)}
-            for job in job_queries.of_owner(person).filter(finished_at__isnull=False)[:RECENT_SHOWN]
+            look(job, now) for job in job_queries.of_owner(person).filter(finished_at__isnull=False)[:RECENT_SHOWN]
         ],
     }
     if person.has_role(Role.OWNER):
@@ -229,7 +229,6 @@ def queues(request: SignedIn) -> HttpResponse:
         "queues": job_queries.queue_overview(now),
         "processes": job_queries.live_processes(now).order_by("kind", "name"),
         "flower_url": settings.FLOWER_URL,
-        "running": State.RUNNING,
         "now": now,
     }
     fragment = request.headers.get("HX-Request")

@@ -42,7 +42,7 @@ def icon(name: str, label: str = "") -> SafeString:
 
 @register.simple_tag
 def badge(state: Choices) -> SafeString:
-    """``{% badge job.get_state %}``: the badge of a state enum's member, which has a label, a ``tone`` and, where the
+    """``{% badge live.state %}``: the badge of a state enum's member, which has a label, a ``tone`` and, where the
     tone's own icon says too little, an ``icon``."""
     tone: str = getattr(state, "tone", "neutral")
     return format_html(
