@@ -9,4 +9,5 @@ from jobs.schedules import Schedule
 
 SCHEDULES: Final[tuple[Schedule, ...]] = (
     Schedule("purge old jobs", task="jobs.purge", every=crontab(hour="3", minute="10")),
+    Schedule("sweep report files", task="reports.sweep", every=crontab(minute="*/10")),
 )

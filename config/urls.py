@@ -12,6 +12,7 @@ handler500 = "web.views.server_error"
 urlpatterns = [
     path("", include("web.urls")),
     path("jobs/", include("jobs.urls")),
+    path("reports/", include("reports.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
     path("healthz/live", health.live, name="live"),

@@ -217,28 +217,24 @@ def _publish(report: Report, file: BinaryIO, content: _Content, run: Run) -> Non
     key = files.save(f"{report.pk}-{run.attempt}.{report.format}", file)
     with transaction.atomic():
         run.hold()
-        recorded = (
-            Report.objects.unbuilt()
-            .filter(pk=report.pk)
-            .update(
-                ready_at=Now(),
-                expires_at=Now() + KEEP,
-                as_of=content.as_of,
-                row_count=content.rows,
-                totals=[
-                    {
-                        "currency": total.revenue.currency,
-                        "decimals": total.revenue.decimals,
-                        "lines": total.lines,
-                        "quantity": total.quantity,
-                        "revenue": total.revenue.amount,
-                    }
-                    for total in content.totals
-                ],
-                file_key=key,
-                size=size,
-                sha256=digest.hexdigest(),
-            )
+        recorded = Report.objects.filter(pk=report.pk, ready_at=None).update(
+            ready_at=Now(),
+            expires_at=Now() + KEEP,
+            as_of=content.as_of,
+            row_count=content.rows,
+            totals=[
+                {
+                    "currency": total.revenue.currency,
+                    "decimals": total.revenue.decimals,
+                    "lines": total.lines,
+                    "quantity": total.quantity,
+                    "revenue": total.revenue.amount,
+                }
+                for total in content.totals
+            ],
+            file_key=key,
+            size=size,
+            sha256=digest.hexdigest(),
         )
     if not recorded:
         raise Permanent(_("The report was deleted while it was being made."))

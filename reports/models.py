@@ -1,7 +1,7 @@
 """Reports that people asked for, and who has downloaded them.
 
 A report's state is not a column. Until its file is there, the state is that of its job, so the two cannot disagree;
-from then on two times tell: ``ready_at`` and ``expired_at``. Each is set once, by a conditional UPDATE::
+from then on its times tell. ``ready_at`` and ``expired_at`` are each set once, by a conditional UPDATE::
 
     requested → building → ready → expired
         ↑  └────────┬──┬→ failed
@@ -42,6 +42,11 @@ class State(models.TextChoices):
         """The tone of the state's badge: neutral, progress, good, bad."""
         return _TONES[self]
 
+    @property
+    def condition(self) -> Q:
+        """Finds the reports in this state: ``Report.state_at`` for the database, as of the last sweep."""
+        return _CONDITIONS[self]
+
 
 _TONES: Final = {
     State.REQUESTED: "neutral",
@@ -57,20 +62,11 @@ _OF_JOB: Final = {
     JobState.FAILED: State.FAILED,
     JobState.CANCELLED: State.CANCELLED,
 }
-_HAS_FILE: Final = Q(ready_at__isnull=False)
-_WHERE: Final = {
+_CONDITIONS: Final = {
     State.EXPIRED: Q(expired_at__isnull=False),
-    State.READY: Q(_HAS_FILE, expired_at__isnull=True),
-    **{state: Q(~_HAS_FILE, job__state=of_job) for of_job, state in _OF_JOB.items()},
+    State.READY: Q(ready_at__isnull=False, expired_at__isnull=True),
+    **{state: Q(ready_at__isnull=True, job__state=of_job) for of_job, state in _OF_JOB.items()},
 }
-
-
-class ReportQuerySet(models.QuerySet["Report"]):
-    def in_state(self, state: str) -> "ReportQuerySet":
-        return self.filter(_WHERE[State(state)])
-
-    def unbuilt(self) -> "ReportQuerySet":
-        return self.filter(~_HAS_FILE)
 
 
 def new_id() -> uuid.UUID:
@@ -112,8 +108,6 @@ class Report(models.Model):
     file_key = models.CharField(max_length=200, default="", db_default="")
     size = models.BigIntegerField(_("size"), null=True)
     sha256 = models.CharField("SHA-256", max_length=64, default="", db_default="")
-
-    objects = ReportQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("report")
@@ -164,12 +158,10 @@ class Report(models.Model):
     def shown_code(self) -> str:
         return show_code(self.code)
 
-    @property
-    def state(self) -> State:
-        if self.expired_at is not None:
-            return State.EXPIRED
+    def state_at(self, now: datetime) -> State:
         if self.ready_at is not None:
-            return State.READY
+            gone = self.expired_at is not None or self.expires_at is None or self.expires_at <= now
+            return State.EXPIRED if gone else State.READY
         if self.job is None:  # over for so long that the job is purged
             return State.CANCELLED
         # A job that has succeeded leaves a file; this row may have been read just before that.
@@ -194,9 +186,6 @@ class Report(models.Model):
     def revenue(self) -> list[Money]:
         """The report's total, one for each currency."""
         return [Money(total["revenue"], total["currency"], total["decimals"]) for total in self.totals]
-
-    def is_downloadable(self, now: datetime) -> bool:
-        return self.state == State.READY and self.expires_at is not None and now < self.expires_at
 
 
 class ReportDownload(models.Model):

@@ -53,5 +53,5 @@ def _delete_leftovers(now: datetime) -> int:
 def _delete_old_rows(now: datetime) -> int:
     """Deletes rows of reports long expired, and of those never made whose job is purged."""
     old = Report.objects.filter(expired_at__isnull=False, file_key="", created_at__lt=now - KEEP_ROWS)
-    never_made = Report.objects.unbuilt().filter(job=None)
+    never_made = Report.objects.filter(ready_at=None, job=None)
     return sum(rows.delete()[1].get("reports.Report", 0) for rows in (old, never_made))

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from jobs import services as jobs
 from jobs.services import NotAllowed
 from reports import files, queries
-from reports.models import Report, new_id
+from reports.models import Report, State, new_id
 from reports.periods import Period
 from reports.specs import SPECS, Format, Kind
 from reports.tasks import build_report
@@ -90,6 +90,13 @@ def request_again(*, report: Report, now: datetime) -> Report:
     )
 
 
+def cancel(*, report: Report, actor: User) -> None:
+    """Stops the report being made; what has been made of it so far is thrown away. Raises NotAllowed where it is over."""
+    if report.job is None:
+        raise NotAllowed(_("This report is over, so there is nothing to stop."))
+    jobs.cancel(report.job, actor=actor)
+
+
 def open_download(*, report: Report, viewer: User, address: str | None, now: datetime) -> str:
     """Writes down that ``viewer`` (at the IP ``address``) is given the file; returns its address, good for
     LINK_SECONDS. Raises Report.DoesNotExist for somebody who may not see the report, NotReady, Expired."""
@@ -128,7 +135,8 @@ def report_of_link(token: str, *, viewer: User, now: datetime) -> Report:
 def _check(report: Report, viewer: User, now: datetime) -> None:
     if report.owner_id != viewer.pk or not queries.may_have_reports(viewer):
         raise Report.DoesNotExist
-    if report.ready_at is None:
-        raise NotReady
-    if not report.is_downloadable(now):
+    state = report.state_at(now)
+    if state == State.EXPIRED:
         raise Expired
+    if state != State.READY:
+        raise NotReady

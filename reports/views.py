@@ -1,0 +1,251 @@
+"""An owner's reports: the list, asking for one, watching it being made, downloading it.
+
+A code answers to the person who asked for the report; for everybody else it does not exist. What changes something is a
+POST; it all works without JavaScript.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Any, Final
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from jobs import paging
+from jobs.live import Live, look
+from jobs.services import NotAllowed
+from jobs.trace import trace_id
+from reports import files, queries, services
+from reports.forms import PeriodForm, ReportForm, default_columns
+from reports.models import Report, State
+from reports.specs import SPECS, Format, Kind
+from shop.accounts.access import SignedIn, role_required, source_of
+from shop.accounts.models import Role
+from shop.orders.queries import years_sold
+
+PAGE_SIZE: Final = 25
+
+
+@role_required(Role.OWNER)
+@require_safe
+@never_cache
+def report_list(request: SignedIn) -> HttpResponse:
+    """The person's reports, newest first. Filter: ``state``."""
+    found = queries.of_owner(request.user)
+    state = request.GET.get("state", "")
+    if state in State.values:
+        found = found.filter(State(state).condition)
+    try:
+        page = paging.page(
+            found,
+            older_than=request.GET.get("before", ""),
+            newer_than=request.GET.get("after", ""),
+            size=PAGE_SIZE,
+        )
+    except paging.BadCursor:
+        raise BadRequest(_("This address is not one that the list has given out.")) from None
+    now = timezone.now()
+    shown = [(report, report.state_at(now), _live(report, now)) for report in page.rows]
+    context = {
+        "page": page,
+        "rows": shown,
+        "some_active": any(watched for _report, _state, watched in shown),
+        "now": now,
+        "state": state,
+        "states": list(State),
+        "here": request.get_full_path(),
+        "this_year": timezone.localdate(now).year,
+        "last_year": timezone.localdate(now).year - 1,
+        "columns": default_columns(Kind.REVENUE),
+        "format": Format.XLSX,
+    }
+    return render(request, "reports/rows.html" if request.headers.get("HX-Request") else "reports/list.html", context)
+
+
+@role_required(Role.OWNER)
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def new(request: SignedIn) -> HttpResponse:
+    """The form, and what it asks for. With ``count`` in the POST, the form again with the number of rows."""
+    form = ReportForm(
+        request.POST if request.method == "POST" else None,
+        initial={"period": "last_year"},
+        kind=Kind.REVENUE,
+        today=timezone.localdate(),
+        years_sold=years_sold(),
+    )
+    if request.method == "POST" and form.is_valid() and "count" not in request.POST:
+        report = services.request_report(
+            owner=request.user,
+            kind=Kind.REVENUE,
+            format=Format(form.cleaned_data["format"]),
+            period=form.cleaned_data["span"],
+            columns=form.cleaned_data["columns"],
+            now=timezone.now(),
+        )
+        return redirect(report)
+    counted = form if form.is_bound else _period_form({"period": "last_year"})
+    status = 400 if form.is_bound and not form.is_valid() else 200
+    return render(request, "reports/new.html", {"form": form, **_count(counted)}, status=status)
+
+
+@role_required(Role.OWNER)
+@require_safe
+@never_cache
+def rows(request: SignedIn) -> HttpResponse:
+    """How many rows the period in the query has, as a fragment."""
+    return render(request, "reports/count.html", _count(_period_form(request.GET)))
+
+
+def _period_form(data: Any) -> PeriodForm:
+    return PeriodForm(data, today=timezone.localdate(), years_sold=years_sold())
+
+
+def _count(form: PeriodForm) -> dict[str, Any]:
+    if not form.is_valid():
+        return {"count": None}
+    span = form.cleaned_data["span"]
+    start, end = span.instants(timezone.get_default_timezone())
+    return {"count": SPECS[Kind.REVENUE].count(start=start, end=end), "span": span}
+
+
+@role_required(Role.OWNER)
+@require_safe
+@never_cache
+def detail(request: SignedIn, code: str) -> HttpResponse:
+    report = queries.by_code(code, viewer=request.user)
+    if report is None:
+        return _not_found(request)
+    return render(request, "reports/detail.html", _context(report))
+
+
+@role_required(Role.OWNER)
+@require_safe
+@never_cache
+def live(request: SignedIn, code: str) -> HttpResponse:
+    """What the report's page shows of it now, as a fragment; 204 where the page already shows this ``v``."""
+    report = queries.by_code(code, viewer=request.user)
+    if report is None:
+        return _not_found(request)
+    context = _context(report)
+    if request.GET.get("v") == context["version"]:
+        return HttpResponse(status=204)
+    return render(request, "reports/live.html", context)
+
+
+def _live(report: Report, now: datetime) -> Live | None:
+    """The report's job as it goes; None once there is nothing more to watch."""
+    if report.job is None or report.state_at(now) not in {State.REQUESTED, State.BUILDING}:
+        return None
+    return look(report.job, now)
+
+
+def _context(report: Report) -> dict[str, Any]:
+    now = timezone.now()
+    state, watched = report.state_at(now), _live(report, now)
+    shown = f"{state} {watched.version if watched else ''}"
+    return {
+        "report": report,
+        "state": state,
+        "live": watched,
+        "job": report.job,
+        "version": hashlib.sha256(shown.encode()).hexdigest()[:16],
+        "columns": [column.title for column in report.spec.selected(report.columns)],
+        "now": now,
+    }
+
+
+@role_required(Role.OWNER)
+@require_safe
+@never_cache
+def download(request: SignedIn, code: str) -> HttpResponse:
+    """Writes the download down and leads to the file."""
+    report = queries.by_code(code, viewer=request.user)
+    if report is None:
+        return _not_found(request)
+    try:
+        address = services.open_download(
+            report=report, viewer=request.user, address=source_of(request) or None, now=timezone.now()
+        )
+    except services.NotReady:
+        return redirect(report)
+    except services.Expired:
+        return _expired(request, report)
+    return redirect(address)
+
+
+@role_required(Role.OWNER)
+@require_safe
+@never_cache
+def file(request: SignedIn, token: str) -> HttpResponseBase:
+    """The file itself, where the storage cannot hand it out; ``token`` is part of an address of ``open_download``."""
+    try:
+        report = services.report_of_link(token, viewer=request.user, now=timezone.now())
+        content = files.open_file(report.file_key)
+    except (Report.DoesNotExist, services.NotReady):
+        return _not_found(request)
+    except (services.Expired, FileNotFoundError):
+        return _expired(request, None)
+    return FileResponse(
+        content, as_attachment=True, filename=report.file_name, content_type=Format(report.format).content_type
+    )
+
+
+def _expired(request: HttpRequest, report: Report | None) -> HttpResponse:
+    return render(request, "reports/expired.html", {"report": report}, status=410)
+
+
+@role_required(Role.OWNER)
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def cancel(request: SignedIn, code: str) -> HttpResponse:
+    report = queries.by_code(code, viewer=request.user)
+    if report is None:
+        return _not_found(request)
+    if request.method != "POST":
+        return render(
+            request,
+            "web/confirm.html",
+            {
+                "question": _("Stop making this report?"),
+                "consequence": _("What has been made so far is thrown away. You can ask for it again at any time."),
+                "button": _("Stop"),
+                "tone": "danger-fill",
+                "action": request.path,
+                "back": report.get_absolute_url(),
+            },
+        )
+    try:
+        services.cancel(report=report, actor=request.user)
+    except NotAllowed as error:
+        messages.warning(request, str(error))
+    return redirect(report)
+
+
+@role_required(Role.OWNER)
+@require_POST
+@never_cache
+def again(request: SignedIn, code: str) -> HttpResponse:
+    report = queries.by_code(code, viewer=request.user)
+    if report is None:
+        return _not_found(request)
+    return redirect(services.request_again(report=report, now=timezone.now()))
+
+
+def _not_found(request: HttpRequest) -> HttpResponse:
+    """The same page for a code that nobody has and for somebody else's."""
+    context = {
+        "heading": _("We find no such report"),
+        "what": _("There is nothing under this code that you may see."),
+        "next_step": _("Check the code against where you got it, or sign in as the person who asked for the report."),
+        "back_to_track": True,
+        "support_code": trace_id.get(),
+    }
+    return render(request, "web/error.html", context, status=404)
