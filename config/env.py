@@ -87,7 +87,7 @@ STORAGE_URL = text(
     "STORAGE_URL",
     f"file://{VAR / 'files'}",
     "Where files are kept: file:///folder, or s3://bucket?endpoint=https://…&region=… with AWS_ACCESS_KEY_ID and "
-    "AWS_SECRET_ACCESS_KEY.",
+    "AWS_SECRET_ACCESS_KEY; &links=no where people's browsers cannot reach it, so that web hands files out itself.",
 )
 EMAIL_URL = text("EMAIL_URL", "smtp://127.0.0.1:1025", "Mail server: smtp:// or smtps://, user:password@ if it asks.")
 EMAIL_FROM = text("EMAIL_FROM", "Backroom <backroom@localhost>", "Sender of the site's own mail.")

@@ -1,4 +1,4 @@
-"""THE table of periodic runs. ``manage.py sync_schedules`` (run by ``migrate``) upserts it by name into
+"""THE table of periodic runs. Beat upserts it by name, when it starts, into
 django-celery-beat's tables, and leaves alone what an operator changed there (on/off, interval)."""
 
 from typing import Final

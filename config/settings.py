@@ -150,6 +150,8 @@ def _storage(url: str) -> dict[str, Any]:
                 "addressing_style": options.get("addressing", "path"),
                 "signature_version": "s3v4",
                 "file_overwrite": True,
+                # Whether people's browsers may fetch files from the store itself, by signed links.
+                "querystring_auth": options.get("links", "yes") != "no",
                 "querystring_expire": 300,
             },
         }
@@ -196,6 +198,8 @@ CELERY_TASK_TRACK_STARTED = False
 CELERY_BEAT_SCHEDULER = "jobs.beat:RowScheduler"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_IMPORTS = ["jobs.worker"]  # what a worker's parent does for its children
+# Celery's default is to connect anew for every task, which costs more than all the rest of a short job.
+CELERY_DB_REUSE_MAX = 1_000_000_000
 
 # --- safety ----------------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = env.HTTPS_ONLY
