@@ -155,7 +155,7 @@ def lines_by_day(first: date, until: datetime, lines: int) -> list[tuple[date, i
 
 def _hours(hour: int, minute: int) -> list[float]:
     """The weights of a day's hours when it is ``hour``:``minute``."""
-    return [*map(float, HOURS[:hour]), HOURS[hour] * minute / 60]
+    return [*map(float, HOURS[:hour]), HOURS[hour] * (minute + 1) / 60]
 
 
 @dataclass
@@ -238,6 +238,8 @@ class _Book:
         self.lines: list[str] = []
         self.payments: list[str] = []
         self.written = 0
+        self.due = 0
+        self.left = shop.lines
         self.shares = list(accumulate(plan.share for plan in CHANNELS))
         self.methods = {
             plan.code: ([method for method, _ in plan.methods], list(accumulate(w for _, w in plan.methods)))
@@ -260,21 +262,22 @@ class _Book:
         return chunk
 
     def trade(self, day: date, lines: int) -> None:
-        """One day's orders, with ``lines`` lines in all."""
+        """One day's orders, with about ``lines`` lines: what the last one has too many, the next day has less."""
         rng = self.rng
         sizes: list[int] = []
-        left = lines
-        while left:
-            size = min(left, rng.choices((1, 2, 3, 4, 5, 7), (45, 27, 15, 8, 4, 1))[0])
+        self.due += lines
+        while self.due > 0:
+            size = min(self.left, rng.choices((1, 2, 3, 4, 5, 7), (45, 27, 15, 8, 4, 1))[0])
             sizes.append(size)
-            left -= size
+            self.due -= size
+            self.left -= size
         midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) - _OFFSET
         hour, second = divmod(min(self.until - midnight, _DAY - 1), _HOUR)
-        hours = rng.choices(range(hour + 1), _hours(hour, second // 60 + 1), k=len(sizes))
+        hours = rng.choices(range(hour + 1), _hours(hour, second // 60), k=len(sizes))
         times = sorted(midnight + h * _HOUR + int(rng.random() * (_HOUR if h < hour else second + 1)) for h in hours)
         popularity = self.popularity_before_tet if is_before_tet(day) else self.popularity
-        products = iter(rng.choices(self.shop.products, cum_weights=popularity, k=lines))
-        quantities = iter(rng.choices((1, 2, 3, 4, 5, 10), (78, 14, 4, 1.5, 1.5, 1), k=lines))
+        products = iter(rng.choices(self.shop.products, cum_weights=popularity, k=sum(sizes)))
+        quantities = iter(rng.choices((1, 2, 3, 4, 5, 10), (78, 14, 4, 1.5, 1.5, 1), k=sum(sizes)))
         discounted = 0.4 if is_sale(day) else 0.08
         for size, placed, plan in zip(
             sizes, times, rng.choices(CHANNELS, cum_weights=self.shares, k=len(sizes)), strict=True

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Final, NamedTuple, cast
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from shop import money
 
@@ -70,6 +70,11 @@ class Layout:
             raise UnreadableFile(
                 f"{self.currency} is kept with {money.exponent(self.currency)} to {money.MOST_DECIMALS} decimals."
             )
+
+        if self.time_zone not in available_timezones():
+            raise UnreadableFile(f"There is no time zone called {self.time_zone!r}.")
+        if len(self.delimiter) != 1:
+            raise UnreadableFile("The delimiter is one character.")
 
 
 #: The UCI "Online Retail" data set: a British wholesaler's invoices. Four of its prices are a tenth of a penny.

@@ -44,6 +44,8 @@ def seed_shop(*, lines: int, seed: int, first: date, until: datetime, replace: b
         raise ShopNotEmpty("The shop has orders or products already.")
     tables = ", ".join(connection.ops.quote_name(model._meta.db_table) for model in _TABLES)  # noqa: SLF001
     with connection.cursor() as cursor:
+        # A table with checks still to come can be neither truncated nor altered.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         # Also holds everybody else off until the end, and lets COPY write rows that need no vacuum (FREEZE).
         cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY")
 
@@ -122,7 +124,6 @@ def _bare_tables() -> Iterator[None]:
             [tables, tables],
         )
         statements = cursor.fetchall()
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # no table with checks still to come can be altered
         for drop, _ in statements:
             cursor.execute(drop)
     yield

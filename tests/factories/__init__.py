@@ -1,0 +1,1 @@
+"""Rows for tests, valid by default; a test states only what it is about."""
