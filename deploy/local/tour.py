@@ -1,0 +1,189 @@
+"""``./run tour``: drives every story that exists, from outside, through the pages and the API that people use.
+
+It needs a running ``./run up`` and prints one line of evidence for each story. Exit status 1 where one fails.
+"""
+
+import argparse
+import base64
+import hashlib
+import io
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from openpyxl import load_workbook
+
+from deploy.local import environment
+from deploy.local.machine import VAR
+from deploy.local.visitor import Page, Unexpected, Visitor
+from shop.accounts.demo import DEMO_PASSWORD
+
+#: Seconds that a job of a story may take.
+PATIENCE: Final = 120.0
+_CODE: Final = re.compile(r"[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the product is: the site, and what `./run up` started beside it (empty where that is elsewhere)."""
+
+    site: str
+    flower: str = ""
+    flower_user: str = ""
+    sandbox: str = ""
+
+    def visitor(self, name: str) -> Visitor:
+        """A person of the demo, signed in."""
+        visitor = Visitor(self.site)
+        visitor.sign_in(name, DEMO_PASSWORD)
+        return visitor
+
+
+# --- the stories -----------------------------------------------------------------------------------------------------
+
+
+def everything_runs(place: Place) -> str:
+    """Each part answers, and each only to those who may ask."""
+    health = Visitor(place.site).get("/healthz/ready").json()
+    expect(health["status"], "ok", "health")
+    workers, dispatchers = (health["checks"][part]["alive"] for part in ("workers", "dispatcher"))
+    expect(place.visitor("operator").get("/admin/").status, 200, "the admin for the operator")
+    refused = place.visitor("shopper").get("/admin/")
+    if refused.status == 200 and "/admin/" in refused.url:  # noqa: PLR2004
+        raise Unexpected("the admin opens for a shopper")
+    evidence = f"{workers} workers and {dispatchers} dispatcher alive, every queue served, admin for operators only"
+    if place.flower:
+        expect(Visitor(place.flower).get("/api/workers").status, 401, "Flower without a password")
+        key = base64.b64encode(place.flower_user.encode()).decode()
+        expect(
+            Visitor(place.flower).get("/", {"Authorization": f"Basic {key}"}).status, 200, "Flower with its password"
+        )
+        evidence += ", Flower behind its password"
+    if place.sandbox:
+        count = Visitor(place.sandbox).get("/messages.json").json()["count"]
+        evidence += f", mail server answers ({count} messages)"
+    return evidence
+
+
+def full_year_revenue(place: Place) -> str:
+    """A year of revenue as Excel: a code at once, a right file later, and nobody else's eyes on it."""
+    owner = place.visitor("owner")
+    page = owner.get("/reports/")
+    began = time.monotonic()
+    asked = owner.submit(page, page.form(lambda form: "Full-year revenue" in form.words))
+    answered = time.monotonic() - began
+    code = code_of(asked)
+
+    job = concluded(owner, code)
+    took = time.monotonic() - began
+    expect(job["state"], "succeeded", f"job {code} ({job['error']})")
+    facts = owner.get(f"/reports/{code}/").facts()
+    file = owner.get(f"/reports/{code}/download/")
+    expect(file.status, 200, "the download")
+
+    expect(hashlib.sha256(file.body).hexdigest(), facts["SHA-256"], "the file's SHA-256")
+    rows, revenue = added_up(file.body)
+    expect(rows, int(digits(facts["Rows"])), "rows in the sheet")
+    if rows == 0:
+        raise Unexpected("the year has no rows; ./run seed fills an empty shop")
+    for currency, total in revenue.items():
+        expect(digits(str(total)), digits(facts[f"Revenue in {currency}"]), f"revenue in {currency}")
+
+    stranger = place.visitor("shopper")
+    foreign = stranger.get(f"/api/v1/jobs/{code}")
+    unknown = stranger.get("/api/v1/jobs/0000-0000-0000")
+    expect(foreign.status, 404, "the code for another person")
+    expect(foreign.body, unknown.body, "what another person is told")
+    totals = ", ".join(f"{facts[f'Revenue in {currency}']}" for currency in revenue)
+    return (
+        f"{code} after {answered:.2f} s; {rows:,} rows, {len(file.body) / 1000:,.0f} kB after {took:.1f} s; "
+        f"the sheet adds up to {totals} as the page says; SHA-256 right; 404 for another person"
+    )
+
+
+STORIES: Final[Mapping[str, Callable[[Place], str]]] = {
+    "everything runs": everything_runs,
+    "full-year revenue, Excel": full_year_revenue,
+}
+
+
+# --- what stories are made of ----------------------------------------------------------------------------------------
+
+
+def expect(found: object, wanted: object, what: str) -> None:
+    if found != wanted:
+        raise Unexpected(f"{what}: {found!r} instead of {wanted!r}")
+
+
+def code_of(page: Page) -> str:
+    """The lookup code in the address that a form led to. Raises Unexpected."""
+    if found := _CODE.search(page.url):
+        return found[0]
+    raise Unexpected(f"the form led to {page.url} ({page.status}), which has no lookup code")
+
+
+def concluded(visitor: Visitor, code: str) -> dict[str, Any]:
+    """The job as the API tells it once it is over, asked as often as the API allows. Raises Unexpected."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        answer = visitor.get(f"/api/v1/jobs/{code}")
+        expect(answer.status, 200, f"job {code} for its owner")
+        job: dict[str, Any] = answer.json()
+        if "Retry-After" not in answer.headers:
+            return job
+        if time.monotonic() > deadline:
+            raise Unexpected(f"job {code} is still {job['state']} after {PATIENCE:.0f} s")
+        time.sleep(float(answer.headers["Retry-After"]))
+
+
+def added_up(content: bytes) -> tuple[int, dict[str, Decimal]]:
+    """How many rows the sheets of lines have, and their revenue for each currency."""
+    rows, revenue = 0, dict[str, Decimal]()
+    book = load_workbook(io.BytesIO(content), read_only=True)
+    for sheet in book:
+        lines = sheet.iter_rows(values_only=True)
+        head = list(next(lines, ()))
+        if "Revenue" not in head or "Currency" not in head:
+            continue  # the summary
+        amount, currency = head.index("Revenue"), head.index("Currency")
+        for line in lines:
+            name = str(line[currency])
+            revenue[name] = revenue.get(name, Decimal()) + Decimal(str(line[amount]))
+            rows += 1
+    book.close()
+    return rows, revenue
+
+
+def digits(text: str) -> str:
+    """``text`` without what languages put between digits; a minus stays."""
+    return re.sub(r"[^0-9-]", "", text.replace("\N{MINUS SIGN}", "-"))
+
+
+def main() -> int:
+    values = environment.read(VAR)
+    parser = argparse.ArgumentParser(prog="./run tour", description="Drive every story from outside.")
+    parser.add_argument("--site", help="address of the site (default: that of ./run up on this machine)")
+    site = parser.parse_args().site
+    if site:
+        place = Place(site)
+    elif "SITE_URL" in values:
+        names = ("SITE_URL", "FLOWER_URL", "FLOWER_BASIC_AUTH", "SANDBOX_URL")
+        place = Place(*(values[name] for name in names))
+    else:
+        sys.exit("backroom: nothing runs here yet. Start it in another terminal: ./run up")
+    failed = 0
+    for name, story in STORIES.items():
+        try:
+            print(f"✓ {name}: {story(place)}", flush=True)
+        except Unexpected as error:
+            failed += 1
+            print(f"✗ {name}: {error}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
