@@ -8,13 +8,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -154,6 +154,8 @@ class TroubleFilter(admin.SimpleListFilter):
 @dataclass(frozen=True, slots=True)
 class Act:
     """Something an operator can do to jobs. The sentences take ``%(count)d``."""
+
+    do_not_call_in_templates: ClassVar[bool] = True
 
     name: str
     label: str | Promise
@@ -334,7 +336,7 @@ class JobAdmin(LookOnly):
             "result": _pretty(job.result),
             "acts": [act for act in ACTS if act.applies(job)],
             "action_field": ACTION_CHECKBOX_NAME,
-            "children": list(job.children.order_by("id")[:CHILDREN_SHOWN]),
+            "children": [(child, State(child.state)) for child in job.children.order_by("id")[:CHILDREN_SHOWN]],
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/jobs/job/detail.html", context)
@@ -515,13 +517,13 @@ class BreakerAdmin(LookOnly):
         return super().change_view(request, object_id, form_url, {"forces": offered, **(extra_context or {})})
 
     def force(self, request: HttpRequest, name: str, how: str) -> HttpResponse:
-        breaker = self.get_object(request, unquote(name))
+        breaker = self.get_object(request, name)
         force = FORCES.get(how)
         if not self.has_view_permission(request):
             raise PermissionDenied
         if breaker is None or force is None:
             raise Http404
-        back = reverse("admin:jobs_breaker_change", args=[name])
+        back = reverse("admin:jobs_breaker_change", args=[quote(name)])
         form = ReasonForm(request.POST or None)
         if not form.is_valid():
             return confirm(
@@ -573,6 +575,7 @@ class ScheduleAdmin(PeriodicTaskAdmin):  # type: ignore[misc]
 
     change_form_template = None
     date_hierarchy = None
+    show_facets = admin.ShowFacets.NEVER
     list_display = ("name", "enabled", "scheduler", "task", "last_run_at")
     list_filter = ("enabled",)
     actions = ("enable_tasks", "disable_tasks", "run_now")

@@ -49,12 +49,16 @@ class Overview:
         return [queue for queue in self.queues if queue.late and queue.paused_at is None]
 
     @property
-    def paused(self) -> list[QueueOverview]:
-        return [queue for queue in self.queues if queue.paused_at is not None]
+    def paused(self) -> list[str]:
+        return [queue.name for queue in self.queues if queue.paused_at is not None]
 
     @property
-    def unserved(self) -> list[QueueOverview]:
-        return [queue for queue in self.queues if not queue.workers]
+    def unserved(self) -> list[str]:
+        return [queue.name for queue in self.queues if not queue.workers]
+
+    @property
+    def alive(self) -> int:
+        return sum(self.processes.values())
 
     @property
     def missing(self) -> list[str]:
