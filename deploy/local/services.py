@@ -210,17 +210,17 @@ def usable_by(account: Account | None, program: Path, tree: Sequence[Path], home
     """
     if _version(program, account):
         return program
-    top = tree[0].parent
     copy = home / f"programs-{tree[0].name}"
-    for folder in tree:
-        shutil.copytree(folder, copy / folder.name, dirs_exist_ok=True)
-    for path in (copy, *copy.rglob("*")):
-        path.chmod(0o755)
-    copied = copy / program.relative_to(top)
-    if not _version(copied, account):
-        raise Trouble(
-            f"{program} does not run on this machine. Install PostgreSQL 15+ and Redis 7+ or Valkey from its packages."
-        )
+    copied = copy / program.relative_to(tree[0].parent)
+    ours = _version(program, None)
+    if not ours:
+        raise Trouble(f"{program} does not run on this machine. Name servers that do: DATABASE_URL, CELERY_BROKER_URL.")
+    if _version(copied, account) != ours:  # never copied, cut off, or the wheel is a newer one now
+        shutil.rmtree(copy, ignore_errors=True)
+        for folder in tree:
+            shutil.copytree(folder, copy / folder.name)
+        for path in (copy, *copy.rglob("*")):
+            path.chmod(0o755)
     return copied
 
 
