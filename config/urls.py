@@ -12,6 +12,8 @@ handler500 = "web.views.server_error"
 urlpatterns = [
     path("", include("web.urls")),
     path("jobs/", include("jobs.urls")),
+    path("orders/", include("shop.orders.urls")),
+    path("products/", include("shop.catalog.urls")),
     path("reports/", include("reports.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),

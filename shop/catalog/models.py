@@ -4,7 +4,6 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from shop.money import Money
@@ -64,9 +63,6 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sku} {self.name}"
-
-    def get_absolute_url(self) -> str:
-        return reverse("catalog:detail", kwargs={"sku": self.sku})
 
     @property
     def price_money(self) -> Money:

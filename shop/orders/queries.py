@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
 
 from shop.money import Money, totals
-from shop.orders.models import Channel, Order, OrderLine
+from shop.orders.models import Channel, Order, OrderLine, Payment, PaymentMethod, PaymentState
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +140,55 @@ def years_sold() -> tuple[int, int] | None:
         return None
     zone = timezone.get_default_timezone()
     return timezone.localdate(first, zone).year, timezone.localdate(last, zone).year
+
+
+def orders() -> QuerySet[Order]:
+    """All orders with their channel and customer."""
+    return Order.objects.select_related("channel", "customer")
+
+
+def search(found: QuerySet[Order], text: str, channels: Iterable[Channel]) -> QuerySet[Order]:
+    """The orders with this code, in any case, or with this number at one of ``channels``: both are read by index."""
+    return found.filter(Q(code=text) | Q(code=text.upper()) | Q(channel__in=list(channels), number=text))
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something in the life of an order, as the site's timeline shows it."""
+
+    at: datetime
+    tone: str
+    title: str
+    actor: str = ""
+    detail: str = ""
+    attempt: int = 0
+
+
+def history(order: Order, lines: Iterable[OrderLine], payments: Iterable[Payment]) -> list[Happening]:
+    """What happened to an order with these lines and payments, newest first."""
+    found = [Happening(order.placed_at, "neutral", _("Placed on %(channel)s") % {"channel": order.channel.name})]
+    for payment in payments:
+        state = PaymentState(payment.state)
+        found.append(
+            Happening(
+                payment.settled_at or payment.created_at,
+                state.tone,
+                _("%(method)s: %(amount)s, %(state)s")
+                % {
+                    "method": PaymentMethod(payment.method).label,
+                    "amount": order.money(payment.amount).show(language=get_language() or "vi"),
+                    "state": str(state.label).lower(),
+                },
+            )
+        )
+    back: dict[datetime, int] = {}
+    for line in lines:
+        if line.quantity < 0:
+            back[line.placed_at] = back.get(line.placed_at, 0) - line.quantity
+    for at, pieces in back.items():
+        title = ngettext("%(pieces)d piece taken back", "%(pieces)d pieces taken back", pieces) % {"pieces": pieces}
+        found.append(Happening(at, "warning", title))
+    if order.cancelled_at:
+        found.append(Happening(order.cancelled_at, "neutral", _("Cancelled")))
+    found.sort(key=lambda one: one.at)
+    return found[::-1]
