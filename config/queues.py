@@ -7,19 +7,23 @@ a slow job can delay only what is in its own group, and the groups are cut so th
 from dataclasses import dataclass
 from typing import Final
 
+from django.utils.translation import gettext_noop as _
+
 from jobs.queues import Queue
 
 QUEUES: Final[tuple[Queue, ...]] = (
-    Queue("control", "housekeeping: purge, sweeps, roll-ups", "quick", 1, 4, 120, 150, 250, 8, False, 300),
-    Queue("mail", "one mail to one person: confirmations, receipts", "quick", 2, 4, 30, 45, 250, 8, True, 30),
-    Queue("sync", "stock to marketplaces", "quick", 2, 4, 60, 90, 250, 8, True, 60),
-    Queue("moderation", "verdicts on posts, comments and pictures", "quick", 2, 2, 60, 90, 500, 4, True, 30),
-    Queue("payments", "refunds, bank answers, reconciliation", "quick", 2, 2, 60, 90, 250, 4, True, 60),
-    Queue("reminders", "push messages for carts left behind", "quick", 1, 4, 30, 45, 250, 8, False, 120, eta_ahead=120),
-    Queue("mail_bulk", "newsletters, by batch", "bulk", 2, 1, 300, 330, 250, 2, False, 900),
-    Queue("crawl", "competitor prices, by batch", "bulk", 2, 1, 300, 330, 250, 2, False, 900),
-    Queue("reports", "Excel and PDF files", "reports", 1, 1, 1800, 1860, 500, 2, True, 300),
-    Queue("media", "video and image processing", "media", 1, 1, 3600, 3660, 1000, 2, True, 600),
+    Queue("control", _("housekeeping: purge, sweeps, roll-ups"), "quick", 1, 4, 120, 150, 250, 8, False, 300),
+    Queue("mail", _("one mail to one person: confirmations, receipts"), "quick", 2, 4, 30, 45, 250, 8, True, 30),
+    Queue("sync", _("stock to marketplaces"), "quick", 2, 4, 60, 90, 250, 8, True, 60),
+    Queue("moderation", _("verdicts on posts, comments and pictures"), "quick", 2, 2, 60, 90, 500, 4, True, 30),
+    Queue("payments", _("refunds, bank answers, reconciliation"), "quick", 2, 2, 60, 90, 250, 4, True, 60),
+    Queue(
+        "reminders", _("push messages for carts left behind"), "quick", 1, 4, 30, 45, 250, 8, False, 120, eta_ahead=120
+    ),
+    Queue("mail_bulk", _("newsletters, by batch"), "bulk", 2, 1, 300, 330, 250, 2, False, 900),
+    Queue("crawl", _("competitor prices, by batch"), "bulk", 2, 1, 300, 330, 250, 2, False, 900),
+    Queue("reports", _("Excel and PDF files"), "reports", 1, 1, 1800, 1860, 500, 2, True, 300),
+    Queue("media", _("video and image processing"), "media", 1, 1, 3600, 3660, 1000, 2, True, 600),
 )
 
 BY_NAME: Final = {queue.name: queue for queue in QUEUES}

@@ -152,7 +152,7 @@ def queue_overview(now: datetime) -> list[QueueOverview]:
         overview.append(
             QueueOverview(
                 name=queue.name,
-                runs=queue.runs,
+                runs=_(queue.runs),
                 ready=ready,
                 rung=rung,
                 asleep=asleep,

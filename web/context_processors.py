@@ -24,6 +24,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "navigation": items,
             "navigation_overflows": any(item.overflows for item in items),
             "person_name": person.shown_name,
+            "person_short_name": person.first_name or person.shown_name,
             "person_roles": ", ".join(str(Role(role).label) for role in person.roles),
         }
     return context

@@ -47,7 +47,10 @@ def _is_under(path: str, url: str) -> bool:
 def _pages(person: User) -> Iterator[tuple[str | Promise, str | Promise, str, str]]:
     yield "", _("Home"), "house", reverse("web:home")
     yield "", _("My jobs"), "list-checks", reverse("jobs:list")
-    yield "", _("Track by code"), "search", reverse("web:track")
+    yield "", _("Track"), "search", reverse("web:track")
+    if person.has_role(Role.OWNER):
+        shop = _("Shop")
+        yield shop, _("Reports"), "file-spreadsheet", reverse("reports:list")
     if person.has_role(Role.OPERATOR):
         operations = _("Operations")
         yield operations, _("Queues"), "layers", reverse("web:queues")

@@ -81,14 +81,21 @@ document.addEventListener("keydown", (event) => {
 function countTicks(form) {
   const boxes = [...form.querySelectorAll("input[name=codes]")];
   const ticked = boxes.filter((box) => box.checked).length;
-  const shown = form.querySelector("[data-ticked]");
-  if (shown) shown.textContent = ticked ? shown.dataset.ticked.replace("0", ticked) : shown.dataset.none;
-  const all = form.querySelector("[data-tick-all]");
-  if (all) {
-    all.checked = ticked > 0 && ticked === boxes.length;
-    all.indeterminate = ticked > 0 && ticked < boxes.length;
-  }
+  const bar = form.querySelector(".bulk");
+  if (!bar) return;
+  bar.toggleAttribute("data-idle", !ticked);
+  const shown = bar.querySelector("[data-ticked]");
+  shown.textContent = ticked ? shown.dataset.ticked.replace("0", ticked) : "";
+  const all = bar.querySelector("[data-tick-all]");
+  all.checked = ticked > 0 && ticked === boxes.length;
+  all.indeterminate = ticked > 0 && ticked < boxes.length;
 }
+function countAllTicks() {
+  for (const form of document.querySelectorAll("[data-bulk]")) countTicks(form);
+}
+countAllTicks();
+window.addEventListener("pageshow", countAllTicks);
+document.addEventListener("htmx:afterSettle", countAllTicks);
 document.addEventListener("change", (event) => {
   const form = event.target.closest("[data-bulk]");
   if (!form) return;
