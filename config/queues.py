@@ -7,9 +7,13 @@ a slow job can delay only what is in its own group, and the groups are cut so th
 from dataclasses import dataclass
 from typing import Final
 
-from django.utils.translation import gettext_noop as _
-
 from jobs.queues import Queue
+
+
+def _(words: str) -> str:
+    """Marks ``words`` for translation. Django's own marker loads the settings, and they are made from this table."""
+    return words
+
 
 QUEUES: Final[tuple[Queue, ...]] = (
     Queue("control", _("housekeeping: purge, sweeps, roll-ups"), "quick", 1, 4, 120, 150, 250, 8, False, 300),
