@@ -50,6 +50,8 @@ def outlasting_outages(work: Callable[[bool], T], *, patience: float, pause: flo
     Raises the last error once patience is over, and every other error at once.
     """
     deadline = time.monotonic() + patience
+    # A dead connection is found and replaced below, so asking first whether it lives would only cost a round trip.
+    connections[DEFAULT_DB_ALIAS].health_check_done = True
     again = False
     while True:
         try:

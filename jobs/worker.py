@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from jobs import claims, processes, tally
 
@@ -46,6 +46,13 @@ def _on_ready(sender: Any, **_: Any) -> None:
     concurrency = getattr(sender.controller, "concurrency", 1) or 1
     threading.Thread(target=_talk, args=(_name, names, int(concurrency)), name="worker-voice", daemon=True).start()
     atexit.register(_on_exit)
+
+
+@signals.task_prerun.connect
+def _between_tasks(**_: Any) -> None:
+    """As Django does between two requests. Celery itself would close every connection before and after each task
+    (``CELERY_DB_REUSE_MAX`` keeps it from that)."""
+    close_old_connections()
 
 
 @signals.worker_process_shutdown.connect
