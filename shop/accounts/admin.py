@@ -75,6 +75,13 @@ class PersonAdmin(PersonAdminBase):
     def shown_roles(self, person: User) -> str:
         return ", ".join(str(Role(role).label) for role in person.roles)
 
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        if obj is None or self.has_change_permission(request, obj):
+            return super().get_fieldsets(request, obj)
+        (_name, first), *rest = self.fieldsets or ()
+        seen = tuple(field for field in first["fields"] if field != "password")
+        return [(None, {"fields": seen}), *rest]
+
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         services.set_roles(person=obj, roles=form.cleaned_data["roles"])
