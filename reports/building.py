@@ -101,7 +101,7 @@ def _write(report: Report, file: BinaryIO, run: Run) -> _Content:
         content = _Content(as_of, list(spec.totals(start=start, end=end)))
         run.progress(0, content.rows, _ROWS)
         title = f"{spec.title} {_days(report)}"
-        author = report.owner.get_full_name() or report.owner.get_username()
+        author = report.owner.shown_name
         with (
             closing(_rows(report, columns, run)) as rows,
             xlsx.Workbook(file, title=title, author=author, created=as_of) as book,

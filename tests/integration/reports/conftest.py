@@ -1,0 +1,145 @@
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from django.core.files.storage import default_storage
+from django.utils import timezone, translation
+
+from jobs import ringing, runner
+from reports import building, services
+from reports.forms import default_columns
+from reports.models import Report
+from reports.periods import Period
+from reports.specs import Format, Kind
+from shop.accounts.models import User
+from tests.factories.people import PersonFactory
+
+YEAR_2025 = Period.year(2025)
+NEW_YEARS_EVE = Period(date(2025, 12, 31), date(2025, 12, 31))
+AT_NOON = datetime(2025, 6, 15, 5, tzinfo=UTC)
+
+
+@dataclass
+class Worker:
+    """Stands for the attempt of a worker that nobody disturbs; a test hands in what happens at a step."""
+
+    attempt: int = 1
+    done: int = 0
+    total: int | None = None
+    steps: list[int] = field(default_factory=list)
+    at_step: Callable[[int], object] = lambda _done: None
+    holds_lease: bool = True
+    before_store: Callable[[], object] = lambda: None
+    before_hold: Callable[[], object] = lambda: None
+
+    def progress(self, done: int, total: int | None = None, unit: str = "") -> None:
+        self.steps.append(done)
+        self.at_step(done)
+
+    def checkpoint(self) -> None:
+        self.at_step(-1)
+
+    def lease_ok(self) -> bool:
+        self.before_store()
+        return self.holds_lease
+
+    def hold(self) -> None:
+        self.before_hold()
+
+
+@pytest.fixture(autouse=True)
+def storage(settings: Any, tmp_path: Path) -> Path:
+    """A folder of the test's own for stored files."""
+    folder = tmp_path / "files"
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATIC_ROOT.mkdir()
+    settings.STORAGES = {
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(folder), "base_url": None},
+        },
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    return folder
+
+
+@pytest.fixture
+def owner(transactional_db: None) -> User:
+    return PersonFactory(owner=True)
+
+
+@pytest.fixture
+def ask(owner: User) -> Callable[..., Report]:
+    """Asks for a report as the owner."""
+
+    def request(
+        period: Period = YEAR_2025,
+        *,
+        by: User = owner,
+        columns: Sequence[str] | None = None,
+        language: str = "en",
+        now: datetime | None = None,
+    ) -> Report:
+        with translation.override(language):
+            return services.request_report(
+                owner=by,
+                kind=Kind.REVENUE,
+                format=Format.XLSX,
+                period=period,
+                columns=default_columns(Kind.REVENUE) if columns is None else columns,
+                now=now or timezone.now(),
+            )
+
+    return request
+
+
+@pytest.fixture
+def make(ask: Callable[..., Report]) -> Callable[..., Report]:
+    """A report with its file, made by a worker that nobody disturbs."""
+
+    def finished(period: Period = YEAR_2025, *, worker: Worker | None = None, **wishes: Any) -> Report:
+        report = ask(period, **wishes)
+        building.build(report.pk, run=worker or Worker())  # type: ignore[arg-type]
+        return Report.objects.select_related("job", "owner").get(pk=report.pk)
+
+    return finished
+
+
+@pytest.fixture
+def work(transactional_db: None) -> Callable[[], list[str]]:
+    """Rings and answers, in this process and by the kernel's own code, until no report is due."""
+    ringing.make_known()
+
+    def until_done() -> list[str]:
+        outcomes = []
+        while bells := (ringing.admit_due(), ringing.ring("reports", 10))[1]:
+            outcomes += [runner.answer(bell.job_id, message=bell.message) for bell in bells]
+        return outcomes
+
+    return until_done
+
+
+def content_of(report: Report) -> bytes:
+    with default_storage.open(report.file_key) as file:
+        return file.read()
+
+
+def rows_of(report: Report, table: str = "Revenue") -> list[dict[str, Any]]:
+    """The rows of a report's table, by heading."""
+    sheet = openpyxl.load_workbook(io.BytesIO(content_of(report)))[table]
+    heading, *rows = sheet.iter_rows(values_only=True)
+    return [dict(zip(heading, row, strict=True)) for row in rows]
+
+
+def summary_of(report: Report) -> dict[str, Any]:
+    book = openpyxl.load_workbook(io.BytesIO(content_of(report)))
+    return {row[0]: row[1] for row in book.worksheets[0].iter_rows(min_row=2, values_only=True)}
+
+
+def stored(folder: Path) -> list[str]:
+    return sorted(f"reports/{path.name}" for path in (folder / "reports").glob("*"))

@@ -1,0 +1,485 @@
+import errno
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import openpyxl
+import pytest
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from jobs import claims
+from jobs import services as jobs
+from jobs.models import Job
+from jobs.models import State as JobState
+from jobs.run import Run
+from jobs.task import Cancelled, LeaseLost, Permanent, Transient
+from reports import building, files, retention, xlsx
+from reports.building import WrongFile
+from reports.models import Report, State
+from reports.specs import SPECS, Kind
+from shop.orders.models import OrderLine
+from tests.factories.orders import OrderFactory, OrderLineFactory
+from tests.integration.reports.conftest import (
+    AT_NOON,
+    NEW_YEARS_EVE,
+    Worker,
+    content_of,
+    rows_of,
+    stored,
+    summary_of,
+)
+
+ALL_COLUMNS = [column.name for column in SPECS[Kind.REVENUE].columns]
+
+
+@pytest.fixture
+def lines(transactional_db):
+    """25 lines in two currencies, one of them taken back."""
+    order = OrderFactory(placed_at=AT_NOON)
+    made = [OrderLineFactory(order=order, position=n, unit_price=n * 1000, quantity=2) for n in range(1, 21)]
+    pounds = OrderFactory(placed_at=AT_NOON, currency="GBP", decimals=3)
+    made += [OrderLineFactory(order=pounds, position=n, unit_price=n, quantity=3) for n in range(1, 5)]
+    made.append(OrderLineFactory(order=order, position=21, unit_price=20_000, quantity=-2))
+    return made
+
+
+def by_sql() -> dict[str, tuple[int, int, int]]:
+    """Lines, pieces and revenue for each currency, by a query that shares nothing with the report's."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT currency, count(*), sum(quantity), sum(quantity::numeric * unit_price - discount)"
+            " FROM orders_orderline WHERE placed_at >= '2025-01-01 00:00+07' AND placed_at < '2026-01-01 00:00+07'"
+            " GROUP BY currency"
+        )
+        return {row[0]: (row[1], row[2], int(row[3])) for row in cursor.fetchall()}
+
+
+# --- what is in the file ---------------------------------------------------------------------------------------------
+
+
+def test_totals_rows_and_summary_agree_with_sql(lines, make):
+    report = make()
+    assert {
+        total["currency"]: (total["lines"], total["quantity"], total["revenue"]) for total in report.totals
+    } == by_sql()
+    rows = rows_of(report)
+    assert report.row_count == len(rows) == 25
+    vnd = sum(row["Revenue"] for row in rows if row["Currency"] == "VND")
+    gbp = sum(Decimal(str(row["Revenue"])) for row in rows if row["Currency"] == "GBP")
+    summary = summary_of(report)
+    assert summary["Rows"] == 25
+    assert summary["Revenue in VND"] == vnd == by_sql()["VND"][2]
+    assert Decimal(str(summary["Revenue in GBP"])) == gbp == Decimal(by_sql()["GBP"][2]) / 1000
+    assert summary["Quantity in VND"] == 38
+    assert summary["Lookup code"] == report.shown_code
+    assert summary["Made for"] == report.owner.shown_name
+
+
+def test_the_file_is_what_its_checksum_and_size_say(lines, make):
+    report = make()
+    content = content_of(report)
+    assert hashlib.sha256(content).hexdigest() == report.sha256
+    assert len(content) == report.size
+
+
+def test_days_begin_at_midnight_in_the_shop(transactional_db, make):
+    instants = {
+        "day before": datetime(2025, 12, 30, 16, 59, 59, 999999, tzinfo=UTC),
+        "first": datetime(2025, 12, 30, 17, 0, tzinfo=UTC),
+        "last": datetime(2025, 12, 31, 16, 59, 59, 999999, tzinfo=UTC),
+        "day after": datetime(2025, 12, 31, 17, 0, tzinfo=UTC),
+    }
+    for name, at in instants.items():
+        OrderLineFactory(order=OrderFactory(placed_at=at), name=name)
+    rows = rows_of(make(NEW_YEARS_EVE))
+    assert [row["Product"] for row in rows] == ["first", "last"]
+    assert rows[0]["Time"] == datetime(2025, 12, 31)
+    assert rows[1]["Time"].date() in {datetime(2025, 12, 31).date(), datetime(2026, 1, 1).date()}
+
+
+def test_lines_of_one_instant_come_once_each_in_the_order_of_their_ids(transactional_db, make, monkeypatch):
+    monkeypatch.setattr(building, "_ROWS_AT_ONCE", 3)
+    order = OrderFactory(placed_at=AT_NOON)
+    made = [OrderLineFactory(order=order, position=n, name=f"line {n}") for n in range(1, 30)]
+    assert [row["Product"] for row in rows_of(make())] == [line.name for line in sorted(made, key=lambda one: one.pk)]
+
+
+def test_hostile_texts_and_numbers_arrive_as_they_were_sold(transactional_db, make):
+    texts = [
+        "=cmd|' /C calc'!A0",
+        "-2+3",
+        "0000123",
+        "a\x01b\x0b",
+        "_x000D_",
+        "  x ",
+        "dòng\r\nhai",
+        "👩‍👩‍👧",
+        "<&>]]>",
+        "Hường",
+    ]
+    order = OrderFactory(placed_at=AT_NOON)
+    for place, text in enumerate(texts, start=1):
+        OrderLineFactory(order=order, position=place, name=text, sku=text)
+    OrderLineFactory(order=order, position=99, name="huge", sku="9" * 19, unit_price=10**16 + 1)
+    report = make(columns=ALL_COLUMNS)
+    *rows, huge = rows_of(report)
+    unescape = openpyxl.utils.escape.unescape
+    assert [unescape(row["Product"]) for row in rows] == texts
+    assert [unescape(row["SKU"]) for row in rows] == texts
+    assert (huge["SKU"], huge["Unit price"], huge["Revenue"]) == ("9" * 19, "10000000000000001", "10000000000000001")
+    assert report.totals[0]["revenue"] == by_sql()["VND"][2]
+
+
+def test_totals_beyond_a_bigint_are_exact(transactional_db, make):
+    order = OrderFactory(placed_at=AT_NOON)
+    for place in range(1, 4):
+        OrderLineFactory(order=order, position=place, unit_price=2**62, quantity=1)
+    report = make()
+    assert report.totals[0]["revenue"] == 3 * 2**62 == by_sql()["VND"][2]
+    assert summary_of(report)["Revenue in VND"] == str(3 * 2**62)
+
+
+def test_a_full_sheet_goes_on_in_the_next(lines, make, monkeypatch):
+    monkeypatch.setattr(xlsx.Workbook.__init__, "__kwdefaults__", {"max_rows": 11})
+    report = make()
+    rows = [row for table in ("Revenue", "Revenue 2", "Revenue 3") for row in rows_of(report, table)]
+    assert report.row_count == len(rows) == 25
+    assert sum(row["Revenue"] for row in rows if row["Currency"] == "VND") == by_sql()["VND"][2]
+
+
+def test_a_period_without_sales_makes_an_empty_table(transactional_db, make):
+    report = make()
+    assert (report.row_count, report.totals, rows_of(report)) == (0, [], [])
+
+
+def test_only_the_columns_that_were_asked_for_and_those_always_there(lines, make):
+    assert list(rows_of(make(columns=["product"]))[0]) == [
+        "Time", "Order", "Product", "Quantity", "Revenue", "Currency",
+    ]  # fmt: skip
+
+
+def test_headings_states_and_file_name_are_in_the_language_that_was_asked_in(lines, make):
+    english, vietnamese = (make(columns=["state"], language=language) for language in ("en", "vi"))
+    assert english.file_name == "Revenue 2025-01-01 – 2025-12-31.xlsx"
+    assert vietnamese.language == "vi"
+    assert rows_of(english)[0]["State of the order"] == "Completed"
+
+
+def test_many_lines_cost_no_more_queries_than_few(lines, make, django_assert_max_num_queries):
+    with django_assert_max_num_queries(30):
+        make(columns=ALL_COLUMNS)
+
+
+# --- one moment ------------------------------------------------------------------------------------------------------
+
+
+def sell_meanwhile(line: OrderLine) -> None:
+    """Somebody else, on a connection of their own, sells more and takes a line away."""
+
+    def change() -> None:
+        OrderLine.objects.create(
+            order=line.order, position=900, sku="late", quantity=1, unit_price=7, placed_at=AT_NOON - timedelta(days=1)
+        )
+        OrderLine.objects.filter(pk=line.pk).delete()
+        connection.close()
+
+    other = threading.Thread(target=change)
+    other.start()
+    other.join()
+
+
+def test_rows_and_totals_are_of_one_moment_while_others_sell(lines, make):
+    before = by_sql()
+    worker = Worker(at_step=lambda done: sell_meanwhile(lines[3]) if done == 0 else None)
+    report = make(worker=worker)
+    assert by_sql() != before
+    assert {
+        total["currency"]: (total["lines"], total["quantity"], total["revenue"]) for total in report.totals
+    } == before
+    assert "late" not in {row["SKU"] for row in rows_of(report)}
+
+
+def test_without_the_snapshot_the_same_race_is_noticed_and_nothing_is_published(lines, ask, storage, monkeypatch):
+    @contextmanager
+    def no_snapshot():
+        with transaction.atomic():
+            yield timezone.now()
+
+    monkeypatch.setattr(building, "_snapshot", no_snapshot)
+    report = ask()
+    worker = Worker(at_step=lambda done: sell_meanwhile(lines[3]) if done == 0 else None)
+    with pytest.raises(WrongFile):
+        building.build(report.pk, run=worker)
+    assert stored(storage) == []
+    report.refresh_from_db()
+    assert report.ready_at is None
+
+
+def test_the_snapshot_can_change_nothing(transactional_db):
+    with pytest.raises(Exception, match="read-only"), building._snapshot():
+        OrderFactory()
+
+
+# --- what goes wrong -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", ["drop a row", "double a row", "change an amount"])
+def test_a_file_that_does_not_hold_what_the_database_holds_is_not_published(lines, ask, storage, monkeypatch, damage):
+    real = building._rows
+
+    def wrong(*args):
+        rows = list(real(*args))
+        if damage == "drop a row":
+            rows.pop(7)
+        elif damage == "double a row":
+            rows.append(rows[0])
+        else:
+            rows[3][-2] += 1
+        yield from rows
+
+    monkeypatch.setattr(building, "_rows", wrong)
+    report = ask()
+    with pytest.raises(WrongFile):
+        building.build(report.pk, run=Worker())
+    assert stored(storage) == []
+
+
+def stop_at(step, error):
+    def act(done):
+        if done == step:
+            raise error
+
+    return act
+
+
+@pytest.mark.usefixtures("lines")
+@pytest.mark.parametrize("step", [0, 9, -1])
+@pytest.mark.parametrize("error", [Cancelled, LeaseLost])
+def test_stopped_anywhere_it_leaves_nothing(ask, storage, monkeypatch, step, error):
+    monkeypatch.setattr(building, "_ROWS_AT_ONCE", 3)
+    report = ask()
+    with pytest.raises(error):
+        building.build(report.pk, run=Worker(at_step=stop_at(step, error())))
+    assert stored(storage) == []
+    report.refresh_from_db()
+    assert report.state_at(timezone.now()) == State.REQUESTED
+
+
+def test_a_worker_without_its_lease_stores_nothing(lines, ask, storage):
+    report = ask()
+    with pytest.raises(LeaseLost):
+        building.build(report.pk, run=Worker(holds_lease=False))
+    assert stored(storage) == []
+
+
+def test_a_worker_that_loses_its_lease_while_storing_publishes_nothing_and_is_swept(lines, ask, storage):
+    def lose():
+        raise LeaseLost
+
+    report = ask()
+    with pytest.raises(LeaseLost):
+        building.build(report.pk, run=Worker(before_hold=lose))
+    (leftover,) = stored(storage)
+    report.refresh_from_db()
+    assert report.ready_at is None
+
+    building.build(report.pk, run=Worker(attempt=2))
+    report.refresh_from_db()
+    assert report.file_key != leftover
+    now = timezone.now()
+    assert retention.sweep(now)["leftovers"] == 0  # it may still be about to be recorded
+    assert retention.sweep(now + retention.LEFTOVER_AGE + timedelta(minutes=1))["leftovers"] == 1
+    assert stored(storage) == [report.file_key]
+
+
+def test_a_worker_frozen_past_its_lease_cannot_replace_its_successors_file(lines, ask, storage):
+    report = ask()
+
+    def the_successor_is_quicker():
+        OrderLineFactory(order=lines[0].order, position=500)
+        building.build(report.pk, run=Worker(attempt=2))
+
+    def lose():
+        raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        building.build(report.pk, run=Worker(before_store=the_successor_is_quicker, before_hold=lose))
+    report.refresh_from_db()
+    assert report.row_count == 26
+    assert hashlib.sha256(content_of(report)).hexdigest() == report.sha256
+    assert len(rows_of(report)) == 26
+
+
+def test_done_again_after_it_was_done_it_finds_the_file_there(lines, make, storage):
+    report = make()
+    OrderLineFactory(order=lines[0].order, position=500)
+    result = building.build(report.pk, run=Worker(attempt=2))
+    assert result["url"] == report.get_absolute_url()
+    again = Report.objects.get(pk=report.pk)
+    assert (again.sha256, again.ready_at, again.row_count) == (report.sha256, report.ready_at, 25)
+    assert stored(storage) == [report.file_key]
+
+
+def test_a_full_disk_is_said_and_tried_again(lines, ask, monkeypatch):
+    def full(*_args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "save", full)
+    with pytest.raises(Transient, match="no room"):
+        building.build(ask().pk, run=Worker())
+
+
+def test_another_fault_of_the_disk_is_not_taken_for_a_full_one(lines, ask, monkeypatch):
+    def broken(*_args):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(files, "save", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        building.build(ask().pk, run=Worker())
+
+
+def test_a_report_that_is_gone_is_said_to_be_gone(lines, ask):
+    report = ask()
+    Report.objects.filter(pk=report.pk).delete()
+    with pytest.raises(Permanent, match="deleted"):
+        building.build(report.pk, run=Worker())
+
+
+def test_a_report_deleted_while_it_is_made_is_said_to_be_gone(lines, ask):
+    report = ask()
+    with pytest.raises(Permanent, match="deleted"):
+        building.build(report.pk, run=Worker(before_hold=Report.objects.filter(pk=report.pk).delete))
+
+
+# --- with the kernel -------------------------------------------------------------------------------------------------
+
+
+def test_from_request_to_file(lines, ask, work):
+    report = ask()
+    assert report.state_at(timezone.now()) == State.REQUESTED
+    assert work() == ["succeeded"]
+    report = Report.objects.select_related("job").get(pk=report.pk)
+    assert report.state_at(timezone.now()) == State.READY
+    assert report.job.result == {"url": f"/reports/{report.shown_code}/", "label": "Open the report"}
+    assert (report.job.done, report.job.total, report.job.unit) == (25, 25, "rows")
+
+
+def test_cancelled_before_it_starts_it_never_does(lines, ask, work, storage):
+    report = ask()
+    jobs.cancel(report.job)
+    assert work() == []
+    report = Report.objects.select_related("job").get(pk=report.pk)
+    assert report.state_at(timezone.now()) == State.CANCELLED
+    assert stored(storage) == []
+
+
+def test_cancelled_while_it_runs_it_leaves_no_file(lines, ask, work, storage, monkeypatch):
+    real = building._read_back
+
+    def cancel_then_read_back(report: Report, file: Any, content: Any, run: Run) -> None:
+        jobs.cancel(report.job)
+        claims.beat(run)  # what the heartbeat does every few seconds
+        real(report, file, content, run)
+
+    monkeypatch.setattr(building, "_read_back", cancel_then_read_back)
+    report = ask()
+    assert work() == ["cancelled"]
+    report = Report.objects.select_related("job").get(pk=report.pk)
+    assert report.state_at(timezone.now()) == State.CANCELLED
+    assert stored(storage) == []
+
+
+def test_failed_for_good_it_can_be_tried_again(lines, ask, work, monkeypatch):
+    def broken(*_args):
+        raise Permanent("The numbers are on strike.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(building, "_publish", broken)
+        report = ask()
+        assert work() == ["failed"]
+    report = Report.objects.select_related("job").get(pk=report.pk)
+    assert report.state_at(timezone.now()) == State.FAILED
+    jobs.retry(report.job)
+    assert work() == ["succeeded"]
+    assert Report.objects.get(pk=report.pk).row_count == 25
+
+
+WORKER = """
+import sys, time, uuid
+import django
+django.setup()
+from jobs import runner
+from reports import building
+from reports import tasks  # declares the jobs
+
+stage = sys.argv[2]
+real = getattr(building, stage)
+def stuck(*args):
+    result = list(real(*args)) if stage == "_rows" else real(*args)
+    print("here", flush=True)
+    time.sleep(600)
+setattr(building, stage, stuck)
+runner.answer(uuid.UUID(sys.argv[1]), message=sys.argv[3])
+"""
+
+
+@pytest.mark.usefixtures("lines")
+@pytest.mark.parametrize("stage", ["_rows", "_write", "_read_back", "_publish"])
+def test_killed_anywhere_another_worker_makes_one_right_file(ask, work, storage, tmp_path, stage):
+    report = ask()
+    # The child has a database of the test's and files of its own settings: nothing may be visible there either.
+    environment = {
+        **os.environ,
+        "DATABASE_URL": _test_database_url(),
+        "STORAGE_URL": f"file://{storage}",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "PYTHONPATH": str(settings.BASE_DIR),
+        "TMPDIR": str(tmp_path),
+    }
+    from jobs import ringing
+
+    ringing.make_known()
+    ringing.admit_due()
+    (bell,) = ringing.ring("reports", 10)
+    child = subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(report.job_id), stage, bell.message],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "here\n"
+        assert Job.objects.get(pk=report.job_id).state == JobState.RUNNING
+        published = Report.objects.get(pk=report.pk).ready_at is not None
+        assert published == (stage == "_publish")
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+    assert {path.name for path in tmp_path.iterdir()} <= {"files", "static"}  # the file being written had no name
+    assert stored(storage) == ([] if stage != "_publish" else [Report.objects.get(pk=report.pk).file_key])
+
+    Job.objects.filter(pk=report.job_id).update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert [redone.state for redone in claims.redo_lapsed()] == [JobState.WAITING]
+    assert work() == ["succeeded"]
+    report = Report.objects.select_related("job").get(pk=report.pk)
+    assert report.job.attempt == 2
+    assert report.state_at(timezone.now()) == State.READY
+    assert stored(storage) == [report.file_key]
+    assert hashlib.sha256(content_of(report)).hexdigest() == report.sha256
+    assert len(rows_of(report)) == 25
+
+
+def _test_database_url() -> str:
+    database = connection.settings_dict
+    return f"postgresql://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
