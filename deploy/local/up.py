@@ -2,20 +2,18 @@
 
 import argparse
 import asyncio
-import hashlib
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import psycopg
 
 from config.queues import WorkerPlan, shared_workers
-from deploy.local import environment, ready, services
+from deploy.local import environment, ready, services, static
 from deploy.local.machine import (
     MARK,
     ROOT,
@@ -207,11 +205,9 @@ class Stage:
             await self._manage("seed")
 
     async def _collect_static(self) -> None:
-        """Gathers the site's static files, unless they are those that were gathered last."""
-        mark, wanted = VAR / "static.stamp", static_fingerprint()
-        if not mark.exists() or mark.read_text() != wanted:
-            await self._manage("collectstatic", "--no-input", "--verbosity=0")
-            mark.write_text(wanted)
+        if not static.are_gathered(VAR):
+            await run_once(_python("collectstatic", static.COLLECT, self.env), self.log)
+            static.gathered(VAR)
 
     async def _manage(self, command: str, *arguments: str) -> None:
         await run_once(_python(command, ["manage.py", command, *arguments], self.env), self.log)
@@ -258,15 +254,6 @@ READY after {time.monotonic() - self.began:.1f} s
 """,
             flush=True,
         )
-
-
-def static_fingerprint(root: Path = ROOT, requirements: str = "requirements.txt") -> str:
-    """Changes with the project's own static files and with the pinned packages that bring theirs."""
-    digest = hashlib.sha256((root / requirements).read_bytes())
-    for path in sorted(root.glob("*/static/**/*")) + sorted(root.glob("shop/*/static/**/*")):
-        if path.is_file():
-            digest.update(f"{path.relative_to(root)} {path.stat().st_mtime_ns} {path.stat().st_size}\n".encode())
-    return digest.hexdigest()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.queues import QUEUES, shared_workers
-from deploy.local import ready, services, up
+from deploy.local import ready, services, static, up
 from deploy.local.machine import Trouble
 
 ENV = {"SECRET_KEY": "x"}
@@ -60,11 +60,11 @@ def test_static_files_are_gathered_again_when_one_changes(tmp_path: Path) -> Non
     style = tmp_path / "web" / "static" / "web" / "app.css"
     style.parent.mkdir(parents=True)
     style.write_text("a")
-    before = up.static_fingerprint(tmp_path)
+    before = static.fingerprint(tmp_path)
 
-    assert up.static_fingerprint(tmp_path) == before
+    assert static.fingerprint(tmp_path) == before
     style.write_text("ab")
-    assert up.static_fingerprint(tmp_path) != before
+    assert static.fingerprint(tmp_path) != before
 
 
 async def _status(answer: bytes) -> int | None:
