@@ -50,6 +50,8 @@ def _pages(person: User) -> Iterator[tuple[str | Promise, str | Promise, str, st
     yield "", _("Track"), "search", reverse("web:track")
     if person.has_role(Role.OWNER):
         shop = _("Shop")
+        yield shop, _("Orders"), "shopping-bag", reverse("orders:list")
+        yield shop, _("Products"), "tag", reverse("catalog:list")
         yield shop, _("Reports"), "file-spreadsheet", reverse("reports:list")
     if person.has_role(Role.OPERATOR):
         operations = _("Operations")

@@ -30,6 +30,8 @@ class ProductAdmin(ProductBase):
     list_filter = ("is_active", ("category__parent", admin.RelatedOnlyFieldListFilter))
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    actions = None  # what was sold is taken off sale, not deleted
     ordering = ("name", "id")
     search_fields = ("sku", "name")
     autocomplete_fields = ("category",)

@@ -97,13 +97,14 @@ class ChannelAdmin(ChannelBase):
 
 @admin.register(Order)
 class OrderAdmin(LookOnly):
-    list_display = ("number", "state_badge", "channel", "customer", "shown_total", "region", "placed_at")
+    list_display = ("number", "state_badge", "channel", "customer", "shown_total", "placed_at")
     list_select_related = ("channel", "customer")
     list_filter = ("state", "channel")
     list_per_page = 50
     paginator = CappedPaginator
     ordering = ("-placed_at", "-id")
     sortable_by = ()
+    view_on_site = False  # that page is its owner's
     search_fields = ("code",)
     search_help_text = _("A whole code, or the channel's own number.")
     fields = (

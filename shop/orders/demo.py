@@ -196,11 +196,12 @@ class DemoShop:
                 region = rng.choices(range(len(PROVINCES)), cum_weights=shares)[0]
                 province = PROVINCES[region]
                 self._regions.append(region)
+                street = f"{rng.randint(1, 480)} {rng.choice(_STREETS)}"
                 # 04 is nobody's mobile prefix and .test nobody's domain: a demo's reminder reaches no stranger.
                 rows.append(
                     f"{pk}\t{self.channels[plan.code]}\tKH{pk:07d}\t{family} {rng.choice(middles)} {given}\t"
                     f"04{pk * _STRIDE % 10**8:08d}\t{_plain(given + family)}{pk}@demo.backroom.test\t"
-                    f"{rng.randint(1, 480)} {rng.choice(_STREETS)}, {rng.choice(province.wards)}\t{province.name}\n"
+                    f"{street}, phường {rng.choice(province.wards)}\t{province.name}\n"
                 )
                 if len(rows) >= _CHUNK:
                     yield "".join(rows)
