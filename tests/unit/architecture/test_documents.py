@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from config.brokers import broker_settings
+from deploy.local.bootstrap import COMMANDS
 from tests.unit.architecture.source import ROOT, tracked_files
 
 DOCUMENTS = [path for path in tracked_files() if path.suffix == ".md"]
@@ -58,6 +60,31 @@ def test_files_named_in_documents_exist(document: Path) -> None:
         rf"`((?:{folders})/[\w./-]*\w\.(?:py|md|yml|yaml|json|css|example))`", document.read_text()
     ):
         assert (ROOT / named).exists(), f"{document.relative_to(ROOT)} names {named}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_named_in_documents_exist(document: Path) -> None:
+    named = set(re.findall(r"\./run ([a-z]+)", document.read_text()))
+
+    assert named <= set(COMMANDS)
+
+
+def test_tests_named_in_documents_exist() -> None:
+    written = {
+        name for module in (ROOT / "tests").rglob("*.py") for name in re.findall(r"def (test_\w+)", module.read_text())
+    }
+    named = {name for document in DOCUMENTS for name in re.findall(r"`(test_\w+)`", document.read_text())}
+
+    assert named
+    assert not named - written
+
+
+def test_settings_named_in_the_table_of_brokers_exist() -> None:
+    text = (ROOT / "docs" / "brokers.md").read_text()
+    known = repr(broker_settings("redis://localhost")) + repr(broker_settings("amqp://localhost"))
+    named = set(re.findall(r"`([a-z]+_[a-z_]+)(?:=\w+)?`", text)) - {"eta_ahead", "acks_late", "reject_on_worker_lost"}
+
+    assert {name for name in named if not name.startswith("test_") and name not in known} == set()
 
 
 def test_every_decision_is_on_the_list() -> None:
