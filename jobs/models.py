@@ -94,7 +94,7 @@ class Job(models.Model):
     """One piece of background work that a person could ask about."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    code = models.CharField(_("lookup code"), max_length=CODE_LENGTH, unique=True, default=new_code, editable=False)
+    code = models.CharField(_("lookup code"), max_length=CODE_LENGTH, default=new_code, editable=False)
     task = models.CharField(_("task"), max_length=100)
     queue = models.CharField(_("queue"), max_length=30)
     arguments = models.JSONField(_("arguments"), default=dict, db_default={})
@@ -166,6 +166,8 @@ class Job(models.Model):
                 | Q(state__in=sorted(TERMINAL), finished_at__isnull=False),
                 name="job_finished_when_terminal",
             ),
+            # Not unique=True, which adds a second index, for LIKE, to every insert.
+            models.UniqueConstraint(fields=["code"], name="job_code_once"),
             models.UniqueConstraint(
                 fields=["dedupe_key"],
                 condition=Q(state__in=sorted(ACTIVE), dedupe_key__isnull=False),
@@ -187,6 +189,9 @@ class Job(models.Model):
             models.Index(fields=["owner", "-created_at"], condition=Q(owner__isnull=False), name="job_of_owner"),
             models.Index(fields=["parent"], condition=Q(parent__isnull=False), name="job_of_parent"),
             models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="job_finished"),
+            # For operators, who look at failures first and search by key.
+            models.Index(fields=["finished_at"], condition=Q(state=State.FAILED), name="job_failures"),
+            models.Index(fields=["dedupe_key"], condition=Q(dedupe_key__isnull=False), name="job_dedupe_key"),
         ]
 
     def __str__(self) -> str:

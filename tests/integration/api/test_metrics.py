@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from jobs import breakers, metrics, processes, services, tally
+from jobs import breakers, db, metrics, processes, services, tally
 from jobs.models import Job, State, TaskTally
 from shop.accounts.models import Role
 from shop.accounts.services import create_person
@@ -147,6 +147,26 @@ class TestCost:
         services.submit_many(tasks.note, [{"word": str(number)} for number in range(300)])
         with django_assert_max_num_queries(12):
             client.get("/metrics")
+
+    def test_jobs_that_are_over_are_not_read(self, client, monkeypatch):
+        """Every statement about jobs can be answered from the partial indexes, which leave out those that are over."""
+        plans = []
+        fetch = db.fetch
+
+        def explained(sql, parameters=()):
+            if "jobs_job " in sql:
+                plans.append("\n".join(row[0] for row in fetch(f"EXPLAIN {sql}", parameters)))
+            return fetch(sql, parameters)
+
+        monkeypatch.setattr(db, "fetch", explained)
+        fetch("SET LOCAL enable_seqscan = off")
+        scrape(client)
+
+        assert len(plans) == 2
+        for plan in plans:
+            assert "Seq Scan on jobs_job" not in plan
+            assert "jobs_job_pkey" not in plan
+            assert "job_finished" not in plan
 
     def test_a_statement_that_takes_too_long_is_given_up(self, client, monkeypatch):
         monkeypatch.setattr(metrics, "STATEMENT_TIMEOUT", 50)
