@@ -13,7 +13,7 @@ class Category(models.Model):
     """A shelf of the shop, or a part of one: a tree of two levels."""
 
     name = models.CharField(_("name"), max_length=100)
-    slug = models.SlugField(_("address"), max_length=100, unique=True)
+    slug = models.SlugField(_("web address"), max_length=100, unique=True)
     parent = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("part of")
     )

@@ -324,7 +324,7 @@ class PaymentState(models.TextChoices):
     PENDING = "pending", _("Awaited")
     RECEIVED = "received", _("Received")
     FAILED = "failed", _("Failed")
-    REFUNDED = "refunded", _("Given back")
+    REFUNDED = "refunded", _("Refunded")
 
     @property
     def tone(self) -> str:

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(max_length=100, verbose_name="name")),
-                ("slug", models.SlugField(max_length=100, unique=True, verbose_name="address")),
+                ("slug", models.SlugField(max_length=100, unique=True, verbose_name="web address")),
                 (
                     "parent",
                     models.ForeignKey(

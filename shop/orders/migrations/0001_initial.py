@@ -303,7 +303,7 @@ class Migration(migrations.Migration):
                             ("pending", "Awaited"),
                             ("received", "Received"),
                             ("failed", "Failed"),
-                            ("refunded", "Given back"),
+                            ("refunded", "Refunded"),
                         ],
                         db_default="pending",
                         default="pending",
