@@ -121,7 +121,13 @@ def _database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, "application_name": "backroom", **options},
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "application_name": "backroom",
+            # Only what asks for it is prepared (jobs/db.py): Django's default, None, would forbid that as well.
+            "prepare_threshold": 1_000_000_000,
+            **options,
+        },
     }
 
 

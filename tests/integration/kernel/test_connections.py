@@ -44,3 +44,12 @@ def test_a_connection_that_died_between_two_tasks_costs_no_job() -> None:
     after = db.outlasting_outages(lambda again: (backend(), again), patience=5)
     assert after[0] != before
     assert after[1]  # it was found dead by the work itself, not by a question asked before every job
+
+
+def test_the_kernels_statements_are_prepared_once_per_connection() -> None:
+    for number in range(3):
+        db.fetch("SELECT %s::int AS asked", (number,))
+    prepared = db.fetch(
+        "SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT $1::int AS asked'"
+    )
+    assert prepared == [(3,)]
