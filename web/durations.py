@@ -9,12 +9,13 @@ _DAY = 24 * _HOUR
 
 def in_words(seconds: float) -> str:
     """``20 s``, ``3 min``, ``2 h 5 min``, ``4 days``: two units at most, rounded as people round."""
-    if seconds < _MINUTE:
+    if round(seconds) < _MINUTE:
         return gettext("%(seconds)d s") % {"seconds": round(seconds)}
-    if seconds < _HOUR:
-        return gettext("%(minutes)d min") % {"minutes": round(seconds / _MINUTE)}
-    if seconds < _DAY:
-        hours, minutes = divmod(round(seconds / _MINUTE), 60)
+    minutes = round(seconds / _MINUTE)
+    if minutes < _HOUR // _MINUTE:
+        return gettext("%(minutes)d min") % {"minutes": minutes}
+    if minutes < _DAY // _MINUTE:
+        hours, minutes = divmod(minutes, 60)
         if not minutes:
             return gettext("%(hours)d h") % {"hours": hours}
         return gettext("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
