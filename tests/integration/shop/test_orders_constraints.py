@@ -98,10 +98,12 @@ def test_what_an_order_said_stays_when_the_product_goes():
 def test_categories_have_two_levels():
     top = CategoryFactory()
     part = CategoryFactory(parent=top)
-    with pytest.raises(ValidationError, match="itself part"):
+    top.clean()
+    part.clean()
+    with pytest.raises(ValidationError):
         CategoryFactory.build(parent=part).clean()
     top.parent = CategoryFactory()
-    with pytest.raises(ValidationError, match="parts of its own"):
+    with pytest.raises(ValidationError):
         top.clean()
     top.parent = top
     with pytest.raises(IntegrityError, match="category_not_its_own_parent"), transaction.atomic():
