@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
+from urllib.request import Request, urlopen
 
 import psycopg
 import pytest
@@ -138,6 +139,13 @@ def compose_service(name: str) -> tuple[list[str], list[str]]:
     return SERVICES[name]["command"], SERVICES[name]["healthcheck"]["test"][1:]
 
 
+def scraped(port: str, env: Environment) -> str:
+    """/metrics as Prometheus asks for it: by the service's name, over plain http, with the token."""
+    headers = {"Host": "web:8000", "Authorization": f"Bearer {env['METRICS_TOKEN']}"}
+    with urlopen(Request(f"http://127.0.0.1:{port}/metrics", headers=headers), timeout=PATIENCE) as answer:
+        return answer.read().decode()
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -162,6 +170,7 @@ def test_web_answers(migrated: Environment, tmp_path: Path) -> None:
 
     with service(command, check, migrated, tmp_path / "web"):
         assert is_well([word.replace("/ready", "/live") for word in check], migrated)
+        assert "backroom_queue_workers" in scraped(port, migrated)
 
 
 def test_flower_answers_and_asks_for_its_password(migrated: Environment, tmp_path: Path) -> None:

@@ -127,6 +127,18 @@ def test_the_brokers_alternatives_are_chosen_by_profile() -> None:
     assert SERVICES["valkey"]["profiles"] == ["valkey"]
 
 
+def test_prometheus_and_grafana_ask_services_that_exist() -> None:
+    prometheus = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    jobs = [*prometheus["scrape_configs"], *prometheus["alerting"]["alertmanagers"]]
+    targets = {target for job in jobs for each in job["static_configs"] for target in each["targets"]}
+    provisioning = ROOT / "deploy" / "grafana" / "provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text())["datasources"]
+
+    assert {target.partition(":")[0] for target in targets} == {"web", "flower", "rabbitmq", "alertmanager"}
+    assert set(SERVICES) >= {"web", "flower", "rabbitmq", "alertmanager"}
+    assert source["url"] == "http://prometheus:9090"
+
+
 def test_no_secret_is_in_the_compose_file() -> None:
     for name, value in re.findall(r"(\w*(?:PASS|PASSWORD|SECRET|KEY|TOKEN|AUTH)\w*): (.*)", COMPOSE_FILE.read_text()):
         assert re.search(r"\$\{\w+(:[?-].*)?\}", value), f"{name} is written out"
