@@ -38,8 +38,14 @@ class Account:
     gid: int
 
 
+def show(line: str) -> None:
+    """Prints ``line``; whoever read us may be gone, which is no reason to stop short."""
+    with contextlib.suppress(BrokenPipeError):
+        print(line, flush=True)
+
+
 def say(words: str) -> None:
-    print(f"backroom: {words}", flush=True)
+    show(f"backroom: {words}")
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:

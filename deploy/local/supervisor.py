@@ -18,7 +18,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.local.machine import Account, Trouble, child
+from deploy.local.machine import Account, Trouble, child, say, show
 
 #: Seconds before a program that died is started again: the n-th time in a row.
 BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -56,7 +56,7 @@ class Log:
     def __init__(self, folder: Path, names: Sequence[str], *, colour: bool | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "backroom.log"
-        self._file = RotatingFileHandler(self.path, maxBytes=10_000_000, backupCount=3, encoding="utf-8")
+        self._file = _File(self.path, maxBytes=10_000_000, backupCount=3, encoding="utf-8")
         self._width = max((len(name) for name in names), default=0)
         self._colours = dict(zip(names, _COLOURS * 3, strict=False))
         self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ if colour is None else colour
@@ -64,12 +64,23 @@ class Log:
     def line(self, name: str, words: str) -> None:
         padded = f"{name:{self._width}}"
         shown = f"\x1b[{self._colours.get(name, 1)}m{padded}\x1b[0m" if self._colour else padded
-        print(f"{shown} │ {words}", flush=True)
+        show(f"{shown} │ {words}")
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         self._file.emit(logging.makeLogRecord({"msg": f"{stamp} {padded} | {words}"}))
 
     def close(self) -> None:
         self._file.close()
+
+
+class _File(RotatingFileHandler):
+    """A full disk is said once, not with a traceback for every line."""
+
+    _said = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802
+        if not self._said:
+            self._said = True
+            say(f"{self.baseFilename} cannot be written: {sys.exc_info()[1]}")
 
 
 def pause_after(deaths: int) -> float:

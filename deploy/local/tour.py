@@ -5,6 +5,7 @@ It needs a running ``./run up`` and prints one line of evidence for each story. 
 
 import argparse
 import base64
+import gettext
 import hashlib
 import io
 import re
@@ -18,7 +19,7 @@ from typing import Any, Final
 from openpyxl import load_workbook
 
 from deploy.local import environment
-from deploy.local.machine import VAR
+from deploy.local.machine import ROOT, VAR
 from deploy.local.visitor import Page, Unexpected, Visitor
 from shop.accounts.demo import DEMO_PASSWORD
 
@@ -74,34 +75,35 @@ def full_year_revenue(place: Place) -> str:
     owner = place.visitor("owner")
     page = owner.get("/reports/")
     began = time.monotonic()
-    asked = owner.submit(page, page.form(lambda form: "Full-year revenue" in form.words))
+    asked = owner.submit(page, page.form(lambda form: ("period", "last_year") in form.fields))
     answered = time.monotonic() - began
     code = code_of(asked)
 
     job = concluded(owner, code)
     took = time.monotonic() - began
     expect(job["state"], "succeeded", f"job {code} ({job['error']})")
-    facts = owner.get(f"/reports/{code}/").facts()
+    shown = owner.get(f"/reports/{code}/")
+    words = words_of(shown)
     file = owner.get(f"/reports/{code}/download/")
     expect(file.status, 200, "the download")
 
-    expect(hashlib.sha256(file.body).hexdigest(), facts["SHA-256"], "the file's SHA-256")
-    rows, revenue = added_up(file.body)
-    expect(rows, int(digits(facts["Rows"])), "rows in the sheet")
+    expect(hashlib.sha256(file.body).hexdigest(), shown.fact("SHA-256"), "the file's SHA-256")
+    rows, revenue = added_up(file.body, amount=words("Revenue"), currency=words("Currency"))
+    expect(rows, int(digits(shown.fact(words("Rows")))), "rows in the sheet")
     if rows == 0:
         raise Unexpected("the year has no rows; ./run seed fills an empty shop")
+    on_page = {name: shown.fact(words("Revenue in %(currency)s") % {"currency": name}) for name in revenue}
     for currency, total in revenue.items():
-        expect(digits(str(total)), digits(facts[f"Revenue in {currency}"]), f"revenue in {currency}")
+        expect(digits(str(total)), digits(on_page[currency]), f"revenue in {currency}")
 
     stranger = place.visitor("shopper")
     foreign = stranger.get(f"/api/v1/jobs/{code}")
     unknown = stranger.get("/api/v1/jobs/0000-0000-0000")
     expect(foreign.status, 404, "the code for another person")
     expect(foreign.body, unknown.body, "what another person is told")
-    totals = ", ".join(f"{facts[f'Revenue in {currency}']}" for currency in revenue)
     return (
         f"{code} after {answered:.2f} s; {rows:,} rows, {len(file.body) / 1000:,.0f} kB after {took:.1f} s; "
-        f"the sheet adds up to {totals} as the page says; SHA-256 right; 404 for another person"
+        f"the sheet adds up to {', '.join(on_page.values())} as the page says; SHA-256 right; 404 for another person"
     )
 
 
@@ -140,22 +142,28 @@ def concluded(visitor: Visitor, code: str) -> dict[str, Any]:
         time.sleep(float(answer.headers["Retry-After"]))
 
 
-def added_up(content: bytes) -> tuple[int, dict[str, Decimal]]:
-    """How many rows the sheets of lines have, and their revenue for each currency."""
-    rows, revenue = 0, dict[str, Decimal]()
+def words_of(page: Page) -> Callable[[str], str]:
+    """The product's own words in the language of ``page``, by their English."""
+    found = re.search(r'<html lang="(\w+)"', page.text)
+    language = found[1] if found else "en"
+    return gettext.translation("django", ROOT / "web" / "locale", [language], fallback=True).gettext
+
+
+def added_up(content: bytes, *, amount: str, currency: str) -> tuple[int, dict[str, Decimal]]:
+    """How many rows the sheets that have both columns hold, and the sum of ``amount`` for each ``currency``."""
+    rows, totals = 0, dict[str, Decimal]()
     book = load_workbook(io.BytesIO(content), read_only=True)
     for sheet in book:
         lines = sheet.iter_rows(values_only=True)
         head = list(next(lines, ()))
-        if "Revenue" not in head or "Currency" not in head:
+        if amount not in head or currency not in head:
             continue  # the summary
-        amount, currency = head.index("Revenue"), head.index("Currency")
         for line in lines:
-            name = str(line[currency])
-            revenue[name] = revenue.get(name, Decimal()) + Decimal(str(line[amount]))
+            name = str(line[head.index(currency)])
+            totals[name] = totals.get(name, Decimal()) + Decimal(str(line[head.index(amount)]))
             rows += 1
     book.close()
-    return rows, revenue
+    return rows, totals
 
 
 def digits(text: str) -> str:

@@ -27,6 +27,7 @@ from deploy.local.machine import (
     port_is_free,
     processes,
     say,
+    show,
 )
 from deploy.local.supervisor import Log, Program, Supervised, run_once, stop_all
 from shop.accounts.demo import DEMO_PASSWORD, DEMO_PEOPLE
@@ -164,8 +165,9 @@ class Stage:
         def on_signal() -> None:
             (hurry if stop.is_set() else stop).set()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, on_signal)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                asyncio.get_running_loop().add_signal_handler(number, on_signal)
         start = asyncio.create_task(self.start())
         stopped = asyncio.create_task(stop.wait())
         try:
@@ -237,7 +239,7 @@ class Stage:
 
     def _announce(self) -> None:
         site, flower_user = self.values["SITE_URL"], self.values["FLOWER_BASIC_AUTH"].partition(":")
-        print(
+        show(
             f"""
 READY after {time.monotonic() - self.began:.1f} s
 
@@ -251,8 +253,7 @@ READY after {time.monotonic() - self.began:.1f} s
   Try       Sign in as owner, open {site}/reports/ and ask for the full-year revenue in Excel.
             Or let ./run tour do it, in another terminal.
   Stop      Ctrl-C
-""",
-            flush=True,
+"""
         )
 
 

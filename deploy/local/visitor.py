@@ -51,15 +51,18 @@ class Page:
                 return form
         raise Unexpected(f"{self.url} ({self.status}) does not have the form that should be there")
 
-    def facts(self) -> dict[str, str]:
-        """The page's lists of facts: term → description."""
+    def fact(self, term: str) -> str:
+        """The description that the page's lists of facts give for ``term``. Raises Unexpected."""
         reader = _Reader()
         reader.feed(self.text)
-        return {term.strip(): " ".join(words.split()) for term, words in reader.facts}
+        for found, words in reader.facts:
+            if found.strip() == term:
+                return " ".join(words.split())
+        raise Unexpected(f"{self.url} ({self.status}) does not say {term!r}")
 
 
 class Visitor:
-    """Goes from page to page with one set of cookies, in English."""
+    """Goes from page to page with one set of cookies, preferring English where nobody has chosen a language."""
 
     def __init__(self, site: str) -> None:
         self.site = site

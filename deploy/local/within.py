@@ -12,15 +12,17 @@ from deploy.local.machine import ROOT, VAR, Trouble, locked, make_folder
 
 
 @contextlib.contextmanager
-def servers(folder: Path) -> Iterator[dict[str, str]]:
+def servers(folder: Path, *, shared: bool = False) -> Iterator[dict[str, str]]:
     """The environment of a program that works in ``folder``, with its servers running for the length of the block.
 
-    Where another command of ours (``./run up``) is running them, they are used and left running. Raises Trouble.
+    ``shared``: where another command (``./run up``) is running them, they are used and left running. Raises Trouble.
     """
     make_folder(folder)
     with locked(folder) as alone:
         values = environment.read(folder)
         if not alone:
+            if not shared:
+                raise Trouble(f"Another command is at work in {folder}. Wait for it, or name another: BACKROOM_VAR.")
             yield environment.merged(values, folder)
             return
         values = environment.completed(values)

@@ -176,6 +176,33 @@ def test_a_server_that_cannot_start_says_why(folder: Path, servers: list[Server]
         pass
 
 
+@pytest.mark.skipif(
+    not (services._SYSTEM_POSTGRES.is_dir() and (shutil.which("redis-server") or shutil.which("valkey-server"))),
+    reason="no servers of the system's own (Debian: postgresql, redis-server)",
+)
+def test_without_wheels_the_systems_own_servers_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "_package", lambda name: None)
+    values = environment.completed({})
+    place = folder / "system"
+    place.mkdir(mode=0o755)
+
+    servers = services.needed(values, place, {})
+    with services.running(servers, folder):
+        assert servers[0].argv[0].startswith("/usr/lib/postgresql/")
+        assert all(server.answers() for server in servers)
+
+
+def test_without_any_server_the_package_to_install_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "_package", lambda name: None)
+    monkeypatch.setattr(services, "_SYSTEM_POSTGRES", tmp_path)
+    monkeypatch.setattr(services.shutil, "which", lambda name: None)
+
+    with pytest.raises(Trouble, match="apt-get install postgresql"):
+        services._postgres_program(tmp_path, None)
+    with pytest.raises(Trouble, match="apt-get install redis-server"):
+        services._valkey_program(tmp_path, None)
+
+
 @as_root
 def test_as_root_the_servers_run_as_nobody(folder: Path, servers: list[Server]) -> None:
     with services.running(servers, folder):

@@ -176,6 +176,21 @@ def test_lines_are_coloured_on_a_terminal_and_plain_in_the_file(
     assert "\x1b" not in said(coloured)
 
 
+def test_a_full_disk_is_said_once(
+    log: Log, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.line("one", "fits")
+    assert log._file.stream is not None
+    monkeypatch.setattr(log._file, "stream", Path("/dev/full").open("w"))  # noqa: SIM115 (the log closes it)
+
+    for words in ("lost", "lost too"):
+        log.line("one", words)
+
+    out = capsys.readouterr().out
+    assert out.count("cannot be written: [Errno 28] No space left on device") == 1
+    assert "lost too" in out
+
+
 def test_a_line_without_an_end_is_written_in_pieces(log: Log, tmp_path: Path) -> None:
     asyncio.run(run_once(program(tmp_path, "print('x' * 100_000, end='')"), log))
 

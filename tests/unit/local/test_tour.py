@@ -102,7 +102,9 @@ def test_a_form_is_found_by_its_words() -> None:
 def test_facts_are_read_whatever_marks_them_up() -> None:
     body = "<dl><div><dt>Rows</dt><dd>1,234</dd></div><div><dt>SHA-256</dt><dd><code>ab\n cd</code></dd></div></dl>"
 
-    assert page(body).facts() == {"Rows": "1,234", "SHA-256": "ab cd"}
+    assert (page(body).fact("Rows"), page(body).fact("SHA-256")) == ("1,234", "ab cd")
+    with pytest.raises(Unexpected, match="does not say 'Size'"):
+        page(body).fact("Size")
 
 
 def test_a_sheet_adds_up_by_currency_and_the_summary_is_left_out() -> None:
@@ -115,7 +117,9 @@ def test_a_sheet_adds_up_by_currency_and_the_summary_is_left_out() -> None:
     content = io.BytesIO()
     book.save(content)
 
-    assert tour.added_up(content.getvalue()) == (3, {"VND": Decimal(1_290_000), "GBP": Decimal("0.30")})
+    found = tour.added_up(content.getvalue(), amount="Revenue", currency="Currency")
+
+    assert found == (3, {"VND": Decimal(1_290_000), "GBP": Decimal("0.30")})
 
 
 @pytest.mark.parametrize(
@@ -123,6 +127,11 @@ def test_a_sheet_adds_up_by_currency_and_the_summary_is_left_out() -> None:
 )
 def test_digits_are_read_in_every_language(shown: str, means: str) -> None:
     assert tour.digits(shown) == means
+
+
+def test_words_are_those_of_the_language_of_the_page() -> None:
+    assert tour.words_of(page('<html lang="en" data-theme="system">'))("Revenue") == "Revenue"
+    assert tour.words_of(page('<html lang="vi" data-theme="system">'))("Revenue") == "Doanh thu"
 
 
 def test_the_lookup_code_is_read_from_the_address() -> None:
