@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 KEEP: Final = timedelta(days=7)
 _ROWS_AT_ONCE: Final = 2000
 _ROWS: Final = gettext_noop("rows")
+_ROWS_READ_BACK: Final = gettext_noop("rows, now being checked")
 _BLOCK: Final = 1 << 20
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -187,6 +188,7 @@ def _summary(report: Report, content: _Content, author: str) -> Iterator[tuple[s
 
 def _read_back(report: Report, file: BinaryIO, content: _Content, run: Run) -> None:
     """Raises WrongFile unless the file, read from its bytes, adds up to what the database did."""
+    run.progress(content.rows, content.rows, _ROWS_READ_BACK)
     letters = {
         column.name: xlsx.column_letters(place) for place, column in enumerate(report.spec.selected(report.columns))
     }
@@ -238,4 +240,4 @@ def _publish(report: Report, file: BinaryIO, content: _Content, run: Run) -> Non
         )
     if not recorded:
         raise Permanent(_("The report was deleted while it was being made."))
-    run.done = content.rows
+    run.unit = _ROWS  # no checkpoint any more: the file is there

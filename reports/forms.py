@@ -28,10 +28,19 @@ class PeriodForm(forms.Form):
     Once valid, ``cleaned_data["span"]`` is the Period.
     """
 
+    # The two days are shown, and asked for, only where no period with a name is chosen.
+    use_required_attribute = False
+
     period = forms.ChoiceField(label=_("Period"))
-    first_day = forms.DateField(label=_("From"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
+    first_day = forms.DateField(
+        label=_("From"),
+        widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"),
+        error_messages={"required": _("Choose a day.")},
+    )
     last_day = forms.DateField(
-        label=_("To, this day included"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d")
+        label=_("To, this day included"),
+        widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"),
+        error_messages={"required": _("Choose a day.")},
     )
 
     def __init__(self, *args: Any, today: date, years_sold: tuple[int, int] | None, **kwargs: Any) -> None:
@@ -56,20 +65,21 @@ class PeriodForm(forms.Form):
         chosen = cleaned.get("period")
         if chosen == CUSTOM:
             self._clean_days(cleaned)
-        elif chosen in NAMES:
+            return cleaned
+        for name in ("first_day", "last_day"):
+            self.errors.pop(name, None)
+        if chosen in NAMES:
             cleaned["span"] = Period.named(chosen, today=self._today)
         elif chosen:
             cleaned["span"] = Period.year(int(chosen))
         return cleaned
 
     def _clean_days(self, cleaned: dict[str, Any]) -> None:
-        for name in ("first_day", "last_day"):
-            if cleaned.get(name) is None and name not in self.errors:
-                self.add_error(name, _("Choose a day."))
-        if self.errors:
-            return
+        first, last = cleaned.get("first_day"), cleaned.get("last_day")
+        if first is None or last is None:
+            return  # said beside the field
         try:
-            cleaned["span"] = Period(cleaned["first_day"], cleaned["last_day"])
+            cleaned["span"] = Period(first, last)
         except InvalidPeriod:
             self.add_error("last_day", _("The last day is before the first one. Choose a later day."))
 

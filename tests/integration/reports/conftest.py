@@ -31,6 +31,7 @@ class Worker:
     attempt: int = 1
     done: int = 0
     total: int | None = None
+    unit: str = ""
     steps: list[int] = field(default_factory=list)
     at_step: Callable[[int], object] = lambda _done: None
     holds_lease: bool = True
