@@ -1,20 +1,19 @@
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
-from django.utils.translation import get_language, get_language_info
+from django.utils.translation import get_language
 
 from shop.accounts.models import Role
 from web.navigation import navigation
-from web.preferences import theme_of
+from web.preferences import LANGUAGES, theme_of
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """What the frame of every page shows: navigation by role, the person, theme and the other language."""
-    other = next(code for code, _name in settings.LANGUAGES if code != get_language())
+    other = next(code for code in LANGUAGES if code != get_language())
     context: dict[str, Any] = {
         "theme": theme_of(request),
-        "other_language": {"code": other, "name": get_language_info(other)["name_local"]},
+        "other_language": {"code": other, "name": LANGUAGES[other]},
     }
     # An error may be shown for a request that the session's middleware never saw.
     person = getattr(request, "user", None)

@@ -1,12 +1,10 @@
 from typing import Any
 
 from django import forms
-from django.conf import settings
-from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from jobs.models import CODE_ALPHABET, CODE_LENGTH, clean_code
-from web.preferences import Theme
+from web.preferences import LANGUAGES, Theme
 
 
 class SignInForm(forms.Form):
@@ -60,7 +58,7 @@ class SettingsForm(forms.Form):
     )
     language = forms.ChoiceField(
         label=_("Language"),
-        choices=[(code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES],
+        choices=list(LANGUAGES.items()),
     )
     theme = forms.ChoiceField(
         label=_("Theme"), choices=Theme.choices, help_text=_("The theme is remembered on this device.")

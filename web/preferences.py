@@ -7,6 +7,8 @@ from django.db.models import TextChoices
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 
+#: Each language by its own name, whatever the page's language.
+LANGUAGES: Final = {"vi": "Tiếng Việt", "en": "English"}
 THEME_COOKIE: Final = "theme"
 _YEAR: Final = 365 * 24 * 3600
 

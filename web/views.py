@@ -33,7 +33,7 @@ from shop.orders.queries import recent_sales
 from web import limits
 from web.durations import in_words
 from web.forms import SettingsForm, SignInForm, TrackForm
-from web.preferences import Theme, remember_language, remember_theme, theme_of
+from web.preferences import LANGUAGES, Theme, remember_language, remember_theme, theme_of
 
 #: Guesses at one account; a little more than a person who has forgotten needs.
 PER_ACCOUNT: Final = limits.Limit("sign_in:account", tries=10, window=timedelta(minutes=15))
@@ -202,7 +202,7 @@ def set_language(request: HttpRequest) -> HttpResponse:
     """Remembers the language in the browser, and for the person who is signed in."""
     response = redirect(_local_url(request, request.POST.get("next", "")) or "web:home")
     language = request.POST.get("language", "")
-    if language in dict(settings.LANGUAGES):
+    if language in LANGUAGES:
         remember_language(response, language)
         if request.user.is_authenticated:
             people.change_profile(person=request.user, language=language)

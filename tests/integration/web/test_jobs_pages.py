@@ -172,11 +172,7 @@ def test_codes_cannot_be_tried_by_the_thousand(client: Client) -> None:
     assert answers == [404] * LOOK_UPS.tries + [429]
 
 
-def test_ten_thousand_jobs_cost_no_more_queries_than_ten(
-    client: Client, person: User, django_assert_max_num_queries
-) -> None:
-    Job.objects.bulk_create(
-        Job(task="tests.nothing", queue="reports", owner=person, created_at=timezone.now()) for _ in range(10_000)
-    )
+def test_a_full_page_costs_no_query_per_row(client: Client, person: User, django_assert_max_num_queries) -> None:
+    JobFactory.create_batch(30, owner=person, running=True, done=1, total=2)
     with django_assert_max_num_queries(5):
         client.get("/jobs/")
