@@ -51,7 +51,7 @@ def outlasting_outages(work: Callable[[bool], T], *, patience: float, pause: flo
     """
     deadline = time.monotonic() + patience
     # A dead connection is found and replaced below, so asking first whether it lives would only cost a round trip.
-    connections[DEFAULT_DB_ALIAS].health_check_done = True
+    connections[DEFAULT_DB_ALIAS].health_check_done = True  # type: ignore[attr-defined]
     again = False
     while True:
         try:

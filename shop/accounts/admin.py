@@ -78,7 +78,7 @@ class PersonAdmin(PersonAdminBase):
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         if obj is None or self.has_change_permission(request, obj):
             return super().get_fieldsets(request, obj)
-        (_name, first), *rest = self.fieldsets or ()
+        (_name, first), *rest = self.fieldsets
         seen = tuple(field for field in first["fields"] if field != "password")
         return [(None, {"fields": seen}), *rest]
 
