@@ -92,8 +92,7 @@ def new(request: SignedIn) -> HttpResponse:
         )
         return redirect(report)
     counted = form if form.is_bound else _period_form({"period": "last_year"})
-    status = 400 if form.is_bound and not form.is_valid() else 200
-    return render(request, "reports/new.html", {"form": form, **_count(counted)}, status=status)
+    return render(request, "reports/new.html", {"form": form, **_count(counted)})
 
 
 @role_required(Role.OWNER)

@@ -128,7 +128,6 @@ def test_years_that_the_shop_sold_in_can_be_chosen(page):
 )
 def test_a_wish_that_cannot_be_is_said_beside_its_field(page, wish, said):
     response = page.post(reverse("reports:new"), {"format": "xlsx", **wish})
-    assert response.status_code == 400
     assert said in text_of(response)
     assert Report.objects.count() == Job.objects.count() == 0
 

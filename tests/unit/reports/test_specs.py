@@ -1,6 +1,14 @@
-import pytest
+import io
+from datetime import UTC, datetime
 
+import pytest
+from django.utils import translation
+from django.utils.translation import gettext
+
+from reports import xlsx
 from reports.specs import SPECS, Format, Holds, Kind, Spec, UnknownColumn
+
+CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=list(SPECS))
@@ -30,3 +38,12 @@ def test_columns_come_in_the_reports_order_with_the_required_ones() -> None:
 def test_an_unknown_column_is_named() -> None:
     with pytest.raises(UnknownColumn, match="pin, secret"):
         SPECS[Kind.REVENUE].selected(["secret", "product", "pin"])
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize("spec", SPECS.values(), ids=list(SPECS))
+def test_titles_in_every_language_can_name_sheets(spec: Spec, language: str) -> None:
+    with translation.override(language), xlsx.Workbook(io.BytesIO(), title="", author="", created=CREATED) as book:
+        assert str(spec.title) != gettext("Summary")
+        book.page(gettext("Summary"), "", [], widths=(1, 1))
+        book.table(str(spec.title), [xlsx.Column("n")], [])
