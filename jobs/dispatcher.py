@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 TIMER: Final = 0.5
 #: Seconds between two looks while jobs are ready and only wait for room in the window.
 SOON: Final = 0.005
+#: Seconds between two looks at the least, however fast jobs are submitted.
+REST: Final = 0.002
 #: Seconds between two looks for lapsed leases.
 SWEEP_EVERY: Final = 0.5
 #: Seconds between two signs of life.
@@ -58,6 +60,8 @@ class Dispatcher:
         self._broker_retry_at = 0.0
         self._next_sweep = 0.0
         self._next_sign = 0.0
+        self._next_due = TIMER
+        self._backlog = False
         self._children: dict[str, int] = {}
         self._listening: Any = None
         self._eta_queues = [queue.name for queue in queues.all_queues() if queue.eta_ahead]
@@ -72,6 +76,7 @@ class Dispatcher:
         pause, db_pause = 0.0, TIMER
         while not self._stop.is_set():
             try:
+                self._stop.wait(REST)
                 self._listen(pause)
                 pause = self._next_pause(pause, rung=self.turn())
                 db_pause = TIMER
@@ -96,13 +101,10 @@ class Dispatcher:
         self.stop()
 
     def _next_pause(self, last: float, *, rung: int) -> float:
-        if rung:
-            return SOON
-        # Backing off from SOON to TIMER keeps a busy table busy and an idle one idle.
-        pause = min(TIMER, max(last, SOON) * 2)
-        if (due := ringing.seconds_until_due()) is not None:
-            pause = min(pause, max(due, 0.0))
-        return pause
+        if not self._backlog:
+            return min(TIMER, self._next_due)
+        # Doubling finds the window half empty again before the other half is: as long again as it has waited already.
+        return min(TIMER, self._next_due, SOON if rung else max(last, SOON) * 2)
 
     def _listen(self, seconds: float) -> None:
         """Sleeps, or wakes at once when an interactive job was submitted."""
@@ -114,7 +116,7 @@ class Dispatcher:
             self._listening = raw
         if seconds > 0:
             for _ in raw.notifies(timeout=seconds, stop_after=1):
-                break
+                pass  # all that have come: one look answers them together
 
     # --- one look ----------------------------------------------------------------------------------------------------
 
@@ -129,16 +131,26 @@ class Dispatcher:
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_EVERY
             self.sweep()
-        ringing.admit_due()
+            if self._eta_queues and now >= self._broker_retry_at:
+                self._revoke()
+        due = ringing.seconds_until_due()
+        if due is not None and due <= 0:
+            ringing.admit_due()
+        self._next_due = TIMER if due is None else max(due, 0.0)
+        self._backlog = False
         if now < self._broker_retry_at:
             return 0
         rung = 0
         for load in ringing.loads():
-            room = self.window(load.name) - load.out
-            if load.ready and room > 0:
-                rung += self.publish(ringing.ring(load.name, room))
-        if self._eta_queues:
-            self._revoke()
+            window = self.window(load.name)
+            room = window - load.out
+            # A window is filled up when half of it is empty: one look for many jobs instead of one for each.
+            if load.ready and window and 2 * room >= window:
+                doorbells = ringing.ring(load.name, room)
+                rung += self.publish(doorbells)
+                self._backlog |= len(doorbells) == room
+            else:
+                self._backlog |= load.ready
         return rung
 
     def window(self, name: str) -> int:

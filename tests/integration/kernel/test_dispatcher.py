@@ -1,5 +1,6 @@
 """The dispatcher: rings what is due, keeps its window, outlives its neighbours."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -51,8 +52,12 @@ def test_keeps_the_backlog_in_the_table(dispatcher):
     window = dispatcher.window("sync")
     assert dispatcher.turn() == window < 500
     assert dispatcher.turn() == 0
-    Job.objects.filter(pk=dispatcher.sent[0].job_id).update(state=State.CANCELLED, finished_at=timezone.now(), rings=0)
-    assert dispatcher.turn() == 1
+    answered = {"state": State.CANCELLED, "finished_at": timezone.now(), "rings": 0}
+    half = [bell.job_id for bell in dispatcher.sent[: window // 2]]
+    Job.objects.filter(pk__in=half[1:]).update(**answered)
+    assert dispatcher.turn() == 0  # not worth a round yet
+    Job.objects.filter(pk=half[0]).update(**answered)
+    assert dispatcher.turn() == window // 2
 
 
 def test_the_window_grows_with_live_workers(dispatcher):
@@ -146,8 +151,9 @@ class TestReminders:
         job = services.submit(harness.remind, run_at=timezone.now() + timedelta(seconds=100), due=0.0)
         dispatcher.turn()
         services.cancel(job)
-        dispatcher.turn()
-        dispatcher.turn()
+        for _ in range(2):
+            dispatcher._next_sweep = 0
+            dispatcher.turn()
         assert revoked == [[dispatcher.sent[0].message]]
 
     def test_cancelled_and_retried_it_is_rung_under_another_id(self, dispatcher, monkeypatch):
@@ -192,16 +198,30 @@ def test_the_loop_outlives_the_database(dispatcher, monkeypatch):
 
 
 def test_an_idle_table_is_looked_at_rarely_and_a_busy_one_often(dispatcher):
-    assert dispatcher._next_pause(0.1, rung=5) == dispatching.SOON
+    dispatcher.turn()
+    assert dispatcher._next_pause(0.0, rung=0) == dispatching.TIMER
+    services.submit_many(harness.note, [{}] * 500)
+    assert dispatcher._next_pause(0.1, rung=dispatcher.turn()) == dispatching.SOON
     pause = 0.0
     for _ in range(20):
-        pause = dispatcher._next_pause(pause, rung=0)
+        pause = dispatcher._next_pause(pause, rung=dispatcher.turn())
     assert pause == dispatching.TIMER
 
 
 def test_the_next_due_job_ends_the_pause(dispatcher):
     services.submit(harness.note, run_at=timezone.now() + timedelta(seconds=0.2))
-    assert 0 < dispatcher._next_pause(0.5, rung=0) <= 0.2
+    assert 0 < dispatcher._next_pause(0.5, rung=dispatcher.turn()) <= 0.2
+
+
+def test_many_submissions_are_one_reason_to_look(dispatcher):
+    dispatcher._listen(0)
+    for _ in range(5):
+        services.submit(harness.note)
+    began = time.monotonic()
+    dispatcher._listen(10)
+    assert time.monotonic() - began < 5
+    dispatcher._listen(0.3)
+    assert time.monotonic() - began > 0.3
 
 
 def test_it_says_that_it_lives(dispatcher):
