@@ -140,7 +140,11 @@ class Stage:
         self.began = time.monotonic()
         self.values = environment.completed(environment.read(VAR)) | {"SITE_URL": f"http://127.0.0.1:{port}"}
         environment.write(VAR, self.values)
-        self.env = environment.merged(self.values, VAR) | {MARK: str(VAR), "PYTHONUNBUFFERED": "1"}
+        self.env = environment.merged(self.values, VAR) | {
+            MARK: str(VAR),
+            "FLOWER_BASIC_AUTH": self.values["FLOWER_BASIC_AUTH"],  # the Flower that is ours
+            "PYTHONUNBUFFERED": "1",
+        }
         self.seed = seed
         self.port = port
         self.servers = services.needed(self.values, VAR)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local import environment
 from deploy.local.machine import LINUX, MARK, ROOT, free_port, marked, processes
 
 pytestmark = [
@@ -33,8 +34,9 @@ class Up:
     """A running ``./run up`` and what it says."""
 
     def __init__(self, var: Path) -> None:
-        # as a newcomer has it: no service is named
-        env = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "CELERY_BROKER_URL"}}
+        # as a newcomer has it: nothing is named
+        named = environment.completed({})
+        env = {name: value for name, value in os.environ.items() if name not in named}
         self.var = var
         self.env = env | {"BACKROOM_VAR": str(var), "NO_COLOR": "1"}
         self.output = var.with_suffix(".log")
