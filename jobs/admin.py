@@ -226,7 +226,7 @@ ACTS: Final = (
 
 @admin.register(Job)
 class JobAdmin(LookOnly):
-    list_display = ("what", "state_badge", "queue", "owner", "tries", "created_at", "finished_at")
+    list_display = ("what", "state_badge", "owner", "tries", "created_at", "finished_at")
     list_filter = (StateFilter, QueueFilter, TaskFilter, TroubleFilter)
     list_per_page = 50
     list_select_related = ("owner",)
@@ -255,7 +255,8 @@ class JobAdmin(LookOnly):
 
     @admin.display(description=gettext_lazy("job"))
     def what(self, job: Job) -> SafeString:
-        return format_html('<span class="title">{}</span> <code>{}</code>', queries.title(job), job.shown_code)
+        template = '<span class="title">{}</span> <code>{}</code> <small>{}</small>'
+        return format_html(template, queries.title(job), job.shown_code, job.queue)
 
     @admin.display(description=gettext_lazy("state"))
     def state_badge(self, job: Job) -> SafeString:
