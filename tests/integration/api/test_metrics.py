@@ -1,5 +1,6 @@
 """/metrics: what it says, who may ask, and what it costs."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -154,7 +155,7 @@ class TestCost:
         fetch = db.fetch
 
         def explained(sql, parameters=()):
-            if "jobs_job " in sql:
+            if re.search(r"\bjobs_job\b", sql):
                 plans.append("\n".join(row[0] for row in fetch(f"EXPLAIN {sql}", parameters)))
             return fetch(sql, parameters)
 
