@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from django.db import DatabaseError, InterfaceError, connection
 
 from jobs import claims, tally
-from jobs.run import BEAT, PROGRESS_EVERY, Run
+from jobs.run import BEAT, PROGRESS_EVERY, Run, clock
 
 log = logging.getLogger(__name__)
 
@@ -38,27 +39,37 @@ class Keeper:
         self._wake.set()
 
     def _loop(self) -> None:
-        pause = BEAT
+        # A signal sent to the process is taken by any thread that lets it through, and Celery's soft limit must not
+        # come to the main thread by way of this one while that holds it off.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        beat_at = clock() + BEAT
         while True:
-            told = self._wake.wait(pause)
+            self._wake.wait(max(0.0, beat_at - clock()))
             self._wake.clear()
-            pause = self._beat(only_changed=told)
+            everyone = clock() >= beat_at
+            try:
+                self._beat(only_changed=not everyone)
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("Could not renew leases: %s", error)
+                connection.close()
+                beat_at = clock() + PROGRESS_EVERY
+            except Exception:
+                # Whatever it is: without this thread every lease of the process would lapse.
+                log.exception("The keeper of leases met an unexpected error and goes on")
+                beat_at = clock() + PROGRESS_EVERY
+            else:
+                if everyone:
+                    beat_at = clock() + BEAT
 
-    def _beat(self, *, only_changed: bool) -> float:
-        """One round; returns the seconds until the next."""
-        runs = [run for run in tuple(self._runs) if run.progress_changed or not only_changed]
-        try:
-            for run in runs:
+    def _beat(self, *, only_changed: bool) -> None:
+        """One round: renews every lease, or only writes progress where it changed. Raises database errors."""
+        for run in tuple(self._runs):
+            if run.progress_changed or not only_changed:
                 claims.beat(run)
-            if not only_changed:
-                tally.flush()
-        except (DatabaseError, InterfaceError) as error:
-            log.warning("Could not renew leases: %s", error)
-            connection.close()
-            return PROGRESS_EVERY
-        if not self._runs:
-            connection.close()
-        return BEAT
+        if not only_changed:
+            tally.flush()
+            if not self._runs:
+                connection.close()
 
 
 _keeper: Keeper | None = None

@@ -1,6 +1,7 @@
 """What every test stands on: sockets only to this machine, and the tests' own jobs declared."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from pytest_django import Settings
 from pytest_socket import socket_allow_hosts
 
 import tests.harness.tasks  # noqa: F401 (declares the jobs)
+from jobs import tally
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"
@@ -30,6 +32,13 @@ def _static_files_as_they_are(settings: Settings) -> None:
 @pytest.fixture(autouse=True)
 def _passwords_hashed_fast(settings: Settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _own_tallies() -> Iterator[None]:
+    """What one test's jobs count for the metrics is not written during the next."""
+    yield
+    tally._counts.clear()
 
 
 @pytest.fixture

@@ -14,14 +14,16 @@ class Role(models.TextChoices):
     OPERATOR = "operator", _("Operator")
 
 
-def _shopper() -> list[str]:
+def shopper_only() -> list[str]:
     return [Role.SHOPPER]
 
 
 class User(AbstractUser):
     """A person who signs in. Operators are also Django staff; everything else follows from ``roles``."""
 
-    roles = ArrayField(models.CharField(max_length=20, choices=Role.choices), default=_shopper, verbose_name=_("roles"))
+    roles = ArrayField(
+        models.CharField(max_length=20, choices=Role.choices), default=shopper_only, verbose_name=_("roles")
+    )
     language = models.CharField(_("language"), max_length=5, default="vi")
 
     class Meta:

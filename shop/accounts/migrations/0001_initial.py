@@ -4,8 +4,9 @@ import django.contrib.auth.models
 import django.contrib.auth.validators
 import django.contrib.postgres.fields
 import django.utils.timezone
-import shop.accounts.models
 from django.db import migrations, models
+
+import shop.accounts.models
 
 
 class Migration(migrations.Migration):
@@ -74,7 +75,7 @@ class Migration(migrations.Migration):
                             ],
                             max_length=20,
                         ),
-                        default=shop.accounts.models._shopper,
+                        default=shop.accounts.models.shopper_only,
                         size=None,
                         verbose_name="roles",
                     ),
