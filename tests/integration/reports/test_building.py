@@ -350,13 +350,13 @@ def test_another_fault_of_the_disk_is_not_taken_for_a_full_one(lines, ask, monke
 def test_a_report_that_is_gone_is_said_to_be_gone(lines, ask):
     report = ask()
     Report.objects.filter(pk=report.pk).delete()
-    with pytest.raises(Permanent, match="deleted|xoá"):
+    with pytest.raises(Permanent, match=r"deleted|xoá"):
         building.build(report.pk, run=Worker())
 
 
 def test_a_report_deleted_while_it_is_made_is_said_to_be_gone(lines, ask):
     report = ask()
-    with pytest.raises(Permanent, match="deleted|xoá"):
+    with pytest.raises(Permanent, match=r"deleted|xoá"):
         building.build(report.pk, run=Worker(before_hold=Report.objects.filter(pk=report.pk).delete))
 
 
