@@ -26,7 +26,7 @@ from jobs.queues import UnknownQueue
 from jobs.trace import trace_id
 from jobs.views import active_rows
 from shop.accounts import services as people
-from shop.accounts.access import SignedIn, role_required
+from shop.accounts.access import SignedIn, role_required, source_of
 from shop.accounts.models import Role
 from shop.accounts.queries import user_name_for
 from shop.orders.queries import recent_sales
@@ -41,13 +41,6 @@ PER_ACCOUNT: Final = limits.Limit("sign_in:account", tries=10, window=timedelta(
 PER_SOURCE: Final = limits.Limit("sign_in:source", tries=60, window=timedelta(minutes=15))
 LOOK_UPS: Final = limits.Limit("track", tries=30, window=timedelta(minutes=1))
 RECENT_SHOWN: Final = 5
-
-
-def source_of(request: HttpRequest) -> str:
-    """The address that the request comes from: what our proxy says, where there is one that we trust."""
-    if settings.TRUST_PROXY and (forwarded := request.headers.get("X-Forwarded-For")):
-        return forwarded.rpartition(",")[2].strip()
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 # --- signing in ------------------------------------------------------------------------------------------------------

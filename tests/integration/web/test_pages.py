@@ -6,10 +6,10 @@ from django.urls import path
 from config.urls import handler400, handler403, handler404, handler500  # noqa: F401 (handlers)
 from config.urls import urlpatterns as site
 from jobs.models import QueueState
+from shop.accounts.access import source_of
 from shop.accounts.models import User
 from tests.factories.jobs import JobFactory
 from tests.factories.people import PersonFactory
-from web.views import source_of
 
 pytestmark = pytest.mark.django_db
 
