@@ -1,28 +1,11 @@
 """Jobs for the kernel's own tests. Each writes to a journal outside the database: what really ran, when and where."""
 
-import json
 import os
 import time
-from pathlib import Path
 from typing import Any
 
-from jobs.run import clock
-from jobs.task import Permanent, Transient, current, job
-
-
-def journal_to(path: Path) -> None:
-    os.environ["TEST_JOURNAL"] = str(path)
-
-
-def write(event: str, **words: Any) -> None:
-    """One line in the journal, whole or not at all (O_APPEND, one write), even when the process is killed after it."""
-    run = current()
-    line = {"event": event, "job": str(run.id), "attempt": run.attempt, "pid": os.getpid(), "at": clock(), **words}
-    handle = os.open(os.environ["TEST_JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(handle, (json.dumps(line) + "\n").encode())
-    finally:
-        os.close(handle)
+from jobs.task import LeaseLost, Permanent, Transient, current, job
+from tests.harness.journal import effect, write
 
 
 @job(queue="sync", name="harness.nothing", deaths=1000)
@@ -93,12 +76,44 @@ def join() -> dict[str, Any]:
 
 @job(queue="sync", name="harness.stubborn", deaths=3)
 def stubborn(*, seconds: float) -> None:
-    """Holds its process for ``seconds`` and hears nothing."""
+    """At its first attempt it holds its process for ``seconds`` and hears nothing; at the next it is done at once."""
     write("began")
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds if current().attempt == 1 else 0.0
     while time.monotonic() < deadline:
         try:
             time.sleep(0.1)
         except Exception:  # noqa: BLE001 (deaf on purpose)
             continue
-    write("ended")
+    effect()
+    write("left", outcome="done")
+
+
+def _chore(*, number: int, seconds: float, fails: int = 0, due: float = 0.0) -> dict[str, Any]:
+    """Works for ``seconds``, then does its effect if it still may. Its first ``fails`` attempts that come to an end
+    fail. ``number`` and ``due`` (seconds since 1970) are for whoever checks."""
+    run = current()
+    outcome = "done"
+    write("began")
+    try:
+        if run.failures < fails:
+            raise Transient("The other side is busy.", retry_in=0.2)
+        steps = max(1, round(seconds / 0.05))
+        for step in range(steps):
+            run.progress(step, steps, "steps")
+            time.sleep(seconds / steps)
+        if not run.lease_ok():
+            raise LeaseLost
+        effect()
+    except BaseException as reason:
+        outcome = type(reason).__name__
+        raise
+    finally:
+        write("left", outcome=outcome)
+    return {"number": number}
+
+
+#: The same work on a queue that people wait for, on one of bulk work and on the one whose doorbells go out ahead.
+CHORES = {
+    queue: job(queue=queue, name=f"harness.chore_{queue}", attempts=1000, deaths=1000, backoff=0.1)(_chore)
+    for queue in ("sync", "crawl", "reminders")
+}
