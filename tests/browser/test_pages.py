@@ -14,7 +14,7 @@ from tests.factories.jobs import JobFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-WIDTHS = (390, 1280)
+WIDTHS = (390, 768, 1280)
 STEPS = ("vi-light", "vi-dark", "en-light", "en-dark")
 
 
