@@ -19,7 +19,7 @@ def clock() -> float:
 
 def write(event: str, key: str) -> None:
     """One line, whole or not at all, even where the process is killed right after it."""
-    global _handle
+    global _handle  # noqa: PLW0603
     if _handle < 0:
         _handle = os.open(os.environ[VARIABLE], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.write(_handle, f"{event} {key} {clock():.6f} {os.getpid()}\n".encode())

@@ -1,1 +1,1 @@
-"""The contestants. Each module has ``setup``, ``submit`` and ``submit_later``; it runs in its contestant's own Python."""
+"""The contestants. Each module has ``submit`` and ``submit_later``, and runs in its contestant's own Python."""
