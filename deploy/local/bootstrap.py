@@ -21,16 +21,16 @@ ROOM: Final = 1000
 RUNTIME: Final = ("requirements.txt", "requirements-local.txt")
 DEVELOPMENT: Final = (*RUNTIME, "requirements-dev.txt")
 
-#: Command → what it is for, what Python runs for it, and the requirements it needs.
+#: Command → what it is for, the module that does it, and the requirements it needs.
 COMMANDS: Final = {
-    "up": ("start everything here and keep it running", ["deploy.local.up"], RUNTIME),
-    "tour": ("drive every story of a running `./run up` from outside", ["deploy.local.tour"], RUNTIME),
-    "seed": ("fill an empty database with a believable shop: --lines N, --seed S", ["deploy.local.seed"], RUNTIME),
-    "test": ("check and test everything; further arguments go to pytest", ["deploy.local.test"], DEVELOPMENT),
-    "check": ("only the checks: lint, types, imports, templates, deployment", ["deploy.local.check"], DEVELOPMENT),
-    "bench": ("our figures beside the peers'", ["deploy.local.within", "bench", "benchmarks"], DEVELOPMENT),
-    "chaos": ("kill at random, count what is lost", ["deploy.local.within", "chaos", "tests.chaos"], DEVELOPMENT),
-    "lock": ("compile requirements*.in into pinned, hashed requirements*.txt", ["deploy.local.lock"], DEVELOPMENT),
+    "up": ("start everything here and keep it running", "deploy.local.up", RUNTIME),
+    "tour": ("drive every story of a running `./run up` from outside", "deploy.local.tour", RUNTIME),
+    "seed": ("fill an empty database with a believable shop: --lines N, --seed S", "deploy.local.seed", RUNTIME),
+    "test": ("check and test everything; further arguments go to pytest", "deploy.local.test", DEVELOPMENT),
+    "check": ("only the checks: lint, types, imports, templates, deployment", "deploy.local.check", DEVELOPMENT),
+    "bench": ("our figures beside the peers': NAME [options]", "benchmarks", DEVELOPMENT),
+    "chaos": ("kill everything at random and count what was lost: --seed N, --jobs N", "tests.chaos", DEVELOPMENT),
+    "lock": ("compile requirements*.in into pinned, hashed requirements*.txt", "deploy.local.lock", DEVELOPMENT),
 }
 
 #: What pip says, in any of its versions, and what it means to a person.
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> NoReturn:
     except OSError as error:
         sys.exit(f"backroom: {ROOT}: {error.strerror}. This folder must be writable and have {ROOM} MB free.")
     os.execv(  # noqa: S606 (there is nothing for a shell to do)
-        PYTHON, [str(PYTHON), "-m", *module, *arguments[1:]]
+        PYTHON, [str(PYTHON), "-m", module, *arguments[1:]]
     )
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import Final
 
-from deploy.local import check, static
+from deploy.local import check
 from deploy.local.machine import VAR, say
 from deploy.local.within import one_line_errors, python, servers
 
@@ -20,12 +20,7 @@ _PACKAGES: Final = ("chromium", "fonts-noto-core")
 def main() -> int:
     arguments = [argument for argument in sys.argv[1:] if argument != "--no-checks"]
     ensure_chromium()
-    folder = VAR / "test"
-    with servers(folder) as env:
-        if not static.are_gathered(folder):
-            if status := python(static.COLLECT, env):
-                return status
-            static.gathered(folder)
+    with servers(VAR / "test") as env:
         broken = check.failed(env) if len(arguments) == len(sys.argv) - 1 else []
         status = python(["-m", "pytest", "-n", "2", *arguments], env)
     if broken:

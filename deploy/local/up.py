@@ -30,6 +30,7 @@ from deploy.local.machine import (
     show,
 )
 from deploy.local.supervisor import Log, Program, Supervised, run_once, stop_all
+from deploy.local.within import one_line_errors
 from shop.accounts.demo import DEMO_PASSWORD, DEMO_PEOPLE
 
 PORT: Final = 8000
@@ -45,12 +46,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, help=f"of the site on 127.0.0.1 (default: {PORT}, or the next free one)")
     parser.add_argument("--no-seed", action="store_true", help="leave an empty database empty")
     options = parser.parse_args()
-    try:
+    with one_line_errors():
         run(port=options.port, seed=not options.no_seed)
-    except Trouble as trouble:
-        sys.exit(f"backroom: {trouble}")
-    except OSError as error:
-        sys.exit(f"backroom: {error.strerror or error}{f': {error.filename}' if error.filename else ''}")
 
 
 def run(*, port: int | None, seed: bool) -> None:
@@ -98,7 +95,7 @@ def flower(env: Mapping[str, str], url: str) -> Program:
     # The user and password come from FLOWER_BASIC_AUTH: a command line can be read by everybody on the machine.
     place = urlsplit(url)
     address = [f"--address={place.hostname}", f"--port={place.port}"]
-    return _celery("flower", ["flower", *address, "--read_only", "--logging=warning"], env)
+    return _celery("flower", ["flower", *address, "--read_only", "--logging=error"], env)
 
 
 def sandbox(env: Mapping[str, str], email_url: str, url: str) -> Program:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from deploy.local import environment, services
-from deploy.local.machine import ROOT, VAR, Trouble, locked, make_folder
+from deploy.local.machine import ROOT, Trouble, locked, make_folder
 
 
 @contextlib.contextmanager
@@ -56,15 +56,3 @@ def python(arguments: Sequence[str], env: Mapping[str, str]) -> int:
         process.terminate()
         process.wait()
         raise
-
-
-def main() -> None:
-    """``python -m deploy.local.within FOLDER MODULE [ARGUMENTS]``: runs MODULE with servers in var/FOLDER."""
-    folder, module, *arguments = sys.argv[1:]
-    with one_line_errors(), servers(VAR / folder) as env:
-        status = python(["-m", module, *arguments], env)
-    sys.exit(status)
-
-
-if __name__ == "__main__":
-    main()
