@@ -1,6 +1,7 @@
 """Who takes part: how each is set up, which processes it runs, and how it is submitted to."""
 
 import os
+import signal
 import subprocess
 import sys
 import venv
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from benchmarks.kernel import journal, machine
-from benchmarks.kernel.machine import ROOT, Process
+from benchmarks.kernel.machine import Process
 from benchmarks.kernel.servers import Broker, Servers
+from deploy.local.machine import ROOT
 
 PROCRASTINATE: Final = ("procrastinate[django]==3.10.0", "psycopg[binary]==3.3.9", "Django~=5.2.0")
 #: Children of each worker.
@@ -132,7 +134,7 @@ class Stage:
 
     def close(self) -> None:
         for process in self.processes():
-            process.signal(machine.signal.SIGCONT)
+            process.signal(signal.SIGCONT)
             process.stop()
 
     def processes(self) -> list[Process]:
@@ -182,11 +184,13 @@ class Stage:
 
         with kombu.Connection(self.broker.url) as connection:
             if self.broker.kind == "valkey":
-                connection.default_channel.client.flushdb()
+                valkey: Any = connection.default_channel
+                valkey.client.flushdb()
                 return
             for queue in ("sync", "celery"):
                 with suppress(*connection.channel_errors):
-                    connection.channel().queue_delete(queue)
+                    channel: Any = connection.channel()
+                    channel.queue_delete(queue)
 
     def _migrate(self) -> None:
         settings = {

@@ -1,6 +1,7 @@
 """The kill-test: the same jobs, the same kills, and what each contestant loses or does twice."""
 
 import itertools
+import json
 import random
 import subprocess
 import time
@@ -8,10 +9,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.kernel import journal, machine
+from benchmarks.kernel import journal
 from benchmarks.kernel.contestants import Contestant, Stage
 from benchmarks.kernel.servers import Servers
 from benchmarks.kernel.workload import Workload
+from deploy.local.machine import ROOT
 
 GROUPS = 3
 #: Requests a second.
@@ -49,7 +51,7 @@ def measure(contestant: Contestant, servers: Servers, folder: Path, *, seed: int
         next_kill, kills = began + chance.expovariate(1 / KILL_EVERY), 0
         submitter = subprocess.Popen(
             stage.submitter("stream", seed, jobs, RATE, REQUEST_PATIENCE),
-            cwd=machine.ROOT,
+            cwd=ROOT,
             env=stage.env,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -71,7 +73,7 @@ def measure(contestant: Contestant, servers: Servers, folder: Path, *, seed: int
                 stage.broker.wait_ready()
             time.sleep(0.05)
         said, _ = submitter.communicate()
-        answer = machine.json.loads(said.strip().splitlines()[-1])
+        answer = json.loads(said.strip().splitlines()[-1])
         refused = {key for key, _ in answer["failed"]}
         wanted = [key for key, _ in Workload(seed, jobs) if key not in refused]
         effects = _wait_until_quiet(stage, wanted)

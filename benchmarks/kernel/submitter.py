@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks.kernel import journal
@@ -107,7 +108,7 @@ def _give_up(number: int, frame: object) -> None:  # noqa: ARG001 (a signal hand
     raise GaveUp
 
 
-WHAT = {
+WHAT: dict[str, tuple[Callable[..., dict[str, Any]], tuple[type, ...]]] = {
     "burst": (burst, (int,)),
     "paced": (paced, (int, float, int)),
     "costs": (costs, (int,)),

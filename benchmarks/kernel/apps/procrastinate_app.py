@@ -3,6 +3,9 @@
 With its documentation's recipe for jobs of dead workers, as often as its cron allows: every minute.
 """
 
+# mypy: disable-error-code="import-not-found,untyped-decorator"
+# It lives in another virtual environment than the checker.
+
 import os
 from typing import Any
 
