@@ -172,7 +172,10 @@ def _is_alive(pid: int) -> bool:
 
 
 def server_home(folder: Path) -> tuple[Path, Account | None]:
-    """The folder of the servers' data and whom they run as (None: ourselves). Raises Trouble."""
+    """The folder of the servers' data and whom they run as (None: ourselves). Raises Trouble.
+
+    As root the folder is root's and only what lies in it is the servers', so that they cannot lay links in root's way.
+    """
     home = folder / "servers"
     if os.geteuid() != 0:
         make_folder(folder)
@@ -184,23 +187,27 @@ def server_home(folder: Path) -> tuple[Path, Account | None]:
         return home.resolve(), Account(owner.st_uid, owner.st_gid)
     entry = pwd.getpwnam("nobody")
     nobody = Account(entry.pw_uid, entry.pw_gid)
-    _give(home, nobody)
-    if not _can_reach(nobody, home):
+    home.mkdir(mode=0o711, exist_ok=True)
+    if not _can_reach(nobody, home.resolve()):
+        if any(home.iterdir()):
+            raise Trouble(
+                f"nobody, who runs the servers, can no longer reach {home.resolve()}. Let it pass there again."
+            )
         home.rmdir()
         elsewhere = SYSTEM_DATA / f"backroom-{hashlib.sha256(bytes(folder)).hexdigest()[:12]}"
-        _give(elsewhere, nobody)
+        elsewhere.mkdir(mode=0o711, exist_ok=True)
         home.symlink_to(elsewhere)
         say(f"PostgreSQL and Valkey run as nobody, who cannot reach {home}: their data is in {elsewhere}.")
     return home.resolve(), nobody
 
 
-def _give(folder: Path, account: Account) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    os.chown(folder, account.uid, account.gid)
+def _give(path: Path, account: Account | None) -> None:
+    if account is not None:
+        os.chown(path, account.uid, account.gid)
 
 
 def _can_reach(account: Account, folder: Path) -> bool:
-    return subprocess.run(["test", "-w", folder], check=False, cwd="/", **child(account=account)).returncode == 0
+    return subprocess.run(["test", "-x", folder], check=False, cwd="/", **child(account=account)).returncode == 0
 
 
 def usable_by(account: Account | None, program: Path, tree: Sequence[Path], home: Path) -> Path:
@@ -263,6 +270,7 @@ def postgres(url: str, home: Path, account: Account | None) -> Server:
     else:
         _make_database(program, data, account)
     options = {
+        "hba_file": str(_only_with_password(home)),
         "listen_addresses": "127.0.0.1",
         "port": str(place.port),
         "unix_socket_directories": "",
@@ -299,14 +307,13 @@ def _make_database(program: Path, data: Path, account: Account | None) -> None:
     draft = data.with_suffix(".new")
     shutil.rmtree(draft, ignore_errors=True)  # cut off while it was made
     draft.mkdir(mode=0o700)
-    if account:
-        os.chown(draft, account.uid, account.gid)
+    _give(draft, account)
     _as_server(
         [
             program.with_name("initdb"),
             f"--pgdata={draft}",
             "--username=backroom",
-            "--auth=trust",
+            "--auth=trust",  # for initdb's own sake: the server is told of another file
             "--encoding=UTF8",
             "--locale=C.UTF-8",
             "--no-instructions",
@@ -314,10 +321,16 @@ def _make_database(program: Path, data: Path, account: Account | None) -> None:
         draft,
         account,
     )
-    # trust is for initdb's own sake: nobody has connected yet, and from now on only the password opens
-    (draft / "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n")
     _as_server([program, "--single", "-D", draft, "template1"], draft, account, say="CREATE DATABASE backroom;\n")
     draft.rename(data)
+
+
+def _only_with_password(home: Path) -> Path:
+    """The file that says who may connect."""
+    path = home / "pg_hba.conf"
+    path.write_text("host all all 127.0.0.1/32 scram-sha-256\n")
+    path.chmod(0o644)
+    return path
 
 
 def _set_password(server: Server, password: str) -> None:
@@ -359,27 +372,16 @@ def valkey(url: str, home: Path, account: Account | None) -> Server:
     program = _valkey_program(home, account)
     data = home / "valkey"
     data.mkdir(mode=0o700, exist_ok=True)
-    settings = data / "valkey.conf"
-    # Its own defaults keep nothing; a snapshot every few minutes would lose those minutes.
-    settings.write_text(
-        "\n".join(
-            (
-                "bind 127.0.0.1",
-                f"port {place.port}",
-                f"requirepass {place.password}",
-                "appendonly yes",
-                "appendfsync everysec",
-                'save ""',
-                "maxmemory-policy noeviction",
-                "loglevel warning",
-                "",
-            )
+    _give(data, account)
+    settings = home / "valkey.conf"
+    settings.unlink(missing_ok=True)
+    with os.fdopen(os.open(settings, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        # Its own defaults keep nothing; a snapshot every few minutes would lose those minutes.
+        file.write(
+            f"bind 127.0.0.1\nport {place.port}\nrequirepass {place.password}\n"
+            'appendonly yes\nappendfsync everysec\nsave ""\nmaxmemory-policy noeviction\nloglevel warning\n'
         )
-    )
-    settings.chmod(0o600)
-    if account:
-        for path in (data, settings):
-            os.chown(path, account.uid, account.gid)
+    _give(settings, account)
     return Server("valkey", (str(program), str(settings), "--dir", str(data)), data, account, signal.SIGTERM, url)
 
 

@@ -116,7 +116,7 @@ def test_only_the_password_opens(folder: Path, values: dict[str, str], servers: 
         with redis.Redis(port=int(port)) as client, pytest.raises(redis.AuthenticationError):
             client.ping()
         assert stat.S_IMODE(servers[0].folder.stat().st_mode) == 0o700
-        assert stat.S_IMODE((servers[1].folder / "valkey.conf").stat().st_mode) == 0o600
+        assert stat.S_IMODE((servers[1].folder.parent / "valkey.conf").stat().st_mode) == 0o600
 
 
 def test_a_lost_local_env_does_not_lose_the_data(folder: Path, values: dict[str, str], servers: list[Server]) -> None:
@@ -209,6 +209,10 @@ def test_as_root_the_servers_run_as_nobody(folder: Path, servers: list[Server]) 
         for server in servers:
             (pid, *_) = processes(working_in(server.folder, Path(server.argv[0]).name))
             assert Path(f"/proc/{pid}").stat().st_uid == 65534
+            assert server.folder.stat().st_uid == 65534
+    # what root writes lies where nobody can put a link
+    assert servers[0].folder.parent.stat().st_uid == 0
+    assert stat.S_IMODE(servers[0].folder.parent.stat().st_mode) == 0o711
 
 
 @as_root
@@ -229,6 +233,17 @@ def test_a_folder_that_nobody_cannot_reach_is_not_opened_up(
     assert (closed / "servers").readlink() == servers[0].folder.parent
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
     assert services.needed(values, closed, {})[0].folder == servers[0].folder  # found again by the link
+
+
+@as_root
+def test_data_that_nobody_can_no_longer_reach_are_not_begun_anew(folder: Path, values: dict[str, str]) -> None:
+    place = folder / "shut"
+    place.mkdir(mode=0o755)
+    services.needed(values, place, {})
+    place.chmod(0o700)
+
+    with pytest.raises(Trouble, match="can no longer reach"):
+        services.needed(values, place, {})
 
 
 @as_root
