@@ -104,7 +104,7 @@ PARENT_HEARS: Final = """
            children_failed = p.children_failed + c.failed,
            ring_at = CASE WHEN p.children_left <= c.concluded THEN now() ELSE p.ring_at END
       FROM (SELECT parent_id, count(*) AS concluded, count(*) FILTER (WHERE state <> 'succeeded') AS failed
-              FROM done WHERE parent_id IS NOT NULL GROUP BY parent_id) c
+              FROM done WHERE parent_id IS NOT NULL AND state <> 'waiting' GROUP BY parent_id) c
      WHERE p.id = c.parent_id AND p.state = 'waiting' AND p.children_left > 0
 """
 
@@ -195,20 +195,22 @@ def give_back(run: Run, *, wait: float = OUTAGE_PAUSE) -> bool:
     return db.outlasting_outages(write, patience=CONCLUDE_PATIENCE)
 
 
-def _put_back(run: Run, *, wait: float, failures: int) -> bool:
-    rows = db.fetch(
-        """
+_PUT_BACK: Final = f"""
+    WITH done AS (
         UPDATE jobs_job
            SET state = CASE WHEN cancel_requested_at IS NULL THEN 'waiting' ELSE 'cancelled' END,
                finished_at = CASE WHEN cancel_requested_at IS NULL THEN NULL ELSE now() END,
                lease_until = NULL, rings = 0, failures = %s,
                run_at = now() + make_interval(secs => %s), ring_at = now() + make_interval(secs => %s)
          WHERE id = %s AND attempt = %s AND state = 'running'
-        RETURNING 1
-        """,
-        (failures, wait, wait, run.id, run.attempt),
-    )
-    return bool(rows)
+        RETURNING id, parent_id, state
+    ), heard AS ({PARENT_HEARS})
+    SELECT id FROM done
+"""
+
+
+def _put_back(run: Run, *, wait: float, failures: int) -> bool:
+    return bool(db.fetch(_PUT_BACK, (failures, wait, wait, run.id, run.attempt)))
 
 
 def _was_put_back(run: Run) -> bool:

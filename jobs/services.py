@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -204,7 +204,9 @@ def cancel(job: Job, *, actor: AbstractUser | None = None) -> Job:
     """Cancels a waiting job (and its waiting children) at once; tells the worker of a running one, which stops where it
     is safe. Raises NotAllowed for a job that is over."""
     with transaction.atomic():
-        row = Job.objects.select_for_update().get(pk=job.pk)
+        # Children before their parent, as when they conclude: the other way round the two could wait for each other.
+        list(Job.objects.filter(parent_id=job.pk).order_by("pk").select_for_update(no_key=True).values_list("pk"))
+        row = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
         if row.state not in CANCELLABLE:
             raise NotAllowed(_("This job is already over, so there is nothing to cancel."))
         if row.cancel_requested_at is None:
@@ -251,12 +253,16 @@ def retry(job: Job, *, actor: AbstractUser | None = None) -> Job:
                SET state = 'waiting', finished_at = NULL, cancel_requested_at = NULL, failures = 0, deaths = 0,
                    result = NULL, error_class = '', error_message = '', error_detail = '', done = 0, total = NULL,
                    run_at = now(), ring_at = now(), rings = 0, children_left = 0
-             WHERE id = %s AND state IN ('failed', 'cancelled') RETURNING 1
+             WHERE id = %s AND state IN ('failed', 'cancelled') RETURNING parent_id
             """,
             (job.pk,),
         )
         if not restarted:
             raise NotAllowed(_("Only a failed or cancelled job can be tried again."))
+        # A parent that still waits for its other children waits for this one again.
+        Job.objects.filter(pk=restarted[0][0], state=State.WAITING, children_left__gt=0).update(
+            children_left=F("children_left") + 1, children_failed=F("children_failed") - 1
+        )
         JobEvent.objects.create(job=job, kind=JobEvent.Kind.RETRIED, attempt=job.attempt, actor_id=_id_of(actor))
     job.refresh_from_db()
     return job

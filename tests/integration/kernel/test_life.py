@@ -14,16 +14,27 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs import claims, lease, ringing, runner, services
+from jobs import run as run_module
 from jobs.models import Job, JobEvent, State
 from jobs.run import LEASE
 from jobs.task import LeaseLost
 from tests.harness import tasks as harness
+from tests.harness.processes import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def events(journal):
     return [json.loads(line) for line in journal.read_text().splitlines()]
+
+
+def waiting_for_locks():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # else the same answer for the length of a transaction
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone()[0]
 
 
 def lapse(job):
@@ -211,6 +222,14 @@ class TestFence:
         job.refresh_from_db()
         assert (job.state, job.holder, job.failures) == (State.RUNNING, "worker-2", 0)
 
+    def test_one_that_could_not_renew_gives_the_job_back_without_blame(self, ring, journal, monkeypatch):
+        job = services.submit(harness.work, seconds=1)
+        (bell,) = ring()
+        monkeypatch.setattr(run_module, "LEASE", 0.0)  # it has run out by this worker's clock, not in the row
+        assert runner.answer(bell.job_id, message=bell.message) == "retried"
+        job.refresh_from_db()
+        assert (job.state, job.attempt, job.failures, job.deaths) == (State.WAITING, 1, 0, 0)
+
     def test_a_frozen_worker_knows_by_its_own_clock(self, claimed):
         run = claimed(services.submit(harness.note))
         assert run.lease_ok()
@@ -326,6 +345,18 @@ class TestWorkersThatVanish:
         parent.refresh_from_db()
         assert (parent.children_left, parent.children_failed) == (0, 1)
 
+    def test_a_cancelled_child_that_ends_otherwise_is_heard_by_its_parent(self, claimed):
+        """It was asked to stop, and failed or lost its database before it saw that."""
+        parent = services.submit_group([(harness.note, {})] * 2, then=harness.join)
+        failing, hindered = Job.objects.filter(parent=parent)
+        runs = claimed(failing), claimed(hindered)
+        services.cancel(failing)
+        services.cancel(hindered)
+        assert claims.conclude_failed_attempt(runs[0], ValueError(), message="", detail="") == "retried"
+        assert claims.give_back(runs[1])
+        parent.refresh_from_db()
+        assert (parent.children_left, parent.children_failed) == (0, 2)
+
     def test_cancelled_while_its_worker_died_is_cancelled(self, claimed):
         job = services.submit(harness.note)
         claimed(job)
@@ -377,6 +408,34 @@ class TestPeople:
         assert (outcome, job.state) == ("cancelled", State.CANCELLED)
         assert "effect" not in journal.read_text()
 
+    def test_cancelling_a_parent_while_its_child_concludes_is_no_deadlock(self, claimed):
+        parent = services.submit_group([(harness.note, {})], then=harness.join)
+        run = claimed(Job.objects.get(parent=parent))
+        errors = []
+
+        def act(what):
+            try:
+                what()
+            except Exception as error:  # noqa: BLE001 (looked at below)
+                errors.append(error)
+            finally:
+                connection.close()
+
+        threads = [
+            threading.Thread(target=act, args=(lambda: services.cancel(parent),)),
+            threading.Thread(target=act, args=(lambda: claims.conclude(run, "succeeded"),)),
+        ]
+        with transaction.atomic():
+            Job.objects.select_for_update().get(pk=parent.pk)
+            for number, thread in enumerate(threads, 1):
+                thread.start()
+                assert wait_for(lambda number=number: waiting_for_locks() == number, seconds=10)
+        for thread in threads:
+            thread.join()
+        assert not errors
+        parent.refresh_from_db()
+        assert parent.state == State.CANCELLED
+
     def test_cancel_what_is_over_is_refused(self, drain, journal):
         job = services.submit(harness.note)
         drain()
@@ -399,6 +458,21 @@ class TestPeople:
         assert drain() == ["failed"]
         job.refresh_from_db()
         assert job.attempt == 2
+
+    def test_a_parent_waits_for_a_child_that_is_tried_again(self, claimed):
+        parent = services.submit_group([(harness.note, {})] * 2, then=harness.join)
+        first, second = Job.objects.filter(parent=parent)
+        assert claims.conclude(claimed(first), "failed")
+        services.retry(first)
+        parent.refresh_from_db()
+        assert (parent.children_left, parent.children_failed) == (2, 0)
+        first.refresh_from_db()
+        assert claims.conclude(claimed(first), "succeeded")
+        parent.refresh_from_db()
+        assert (parent.children_left, parent.children_failed) == (1, 0)
+        assert claims.conclude(claimed(second), "succeeded")
+        parent.refresh_from_db()
+        assert (parent.children_left, parent.children_failed) == (0, 0)
 
     def test_retry_of_a_running_or_done_job_is_refused(self, claimed):
         job = services.submit(harness.note)
