@@ -8,27 +8,27 @@ from kombu import Queue as BrokerQueue
 
 from config.queues import QUEUES
 
-#: Native delayed delivery on RabbitMQ routes by binary digits, which needs a topic exchange.
-EXCHANGE = Exchange("jobs", type="topic", durable=True)
-
 
 def broker_settings(url: str) -> dict[str, Any]:
     """Celery settings (lower case, without prefix) for the broker at ``url``: amqp://, redis:// or rediss://."""
     rabbit = urlsplit(url).scheme in {"amqp", "amqps"}
+    # Native delayed delivery on RabbitMQ routes by binary digits, which needs a topic exchange. On Redis every publish
+    # to one would first ask for its bindings; to a direct one it is a single LPUSH.
+    exchange = Exchange("jobs", type="topic" if rabbit else "direct", durable=True)
     common: dict[str, Any] = {
         "broker_url": url,
         "task_queues": [
             BrokerQueue(
                 queue.name,
-                exchange=EXCHANGE,
+                exchange=exchange,
                 routing_key=queue.name,
                 queue_arguments={"x-queue-type": "quorum"} if rabbit else None,
             )
             for queue in QUEUES
         ],
         "task_default_queue": "control",
-        "task_default_exchange": EXCHANGE.name,
-        "task_default_exchange_type": EXCHANGE.type,
+        "task_default_exchange": exchange.name,
+        "task_default_exchange_type": exchange.type,
         "task_default_routing_key": "control",
         "task_create_missing_queues": False,
         # The lease in the database decides who redoes lost work, so a message is acknowledged when it is taken.

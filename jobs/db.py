@@ -30,7 +30,8 @@ def fetch(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(sql, parameters, prepare=True)
-        return cursor.fetchall() if cursor.description else []
+        # Not ``cursor.description``, which makes an object of every column.
+        return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
 
 
 def connection_was_lost(error: BaseException) -> bool:
