@@ -49,7 +49,7 @@ class Order:
         fails: how many of its attempts fail for a reason that passes.
         cancel_after: seconds from its submission until somebody cancels it; None: nobody does.
         twice: it is submitted twice under one dedupe key.
-        parts: numbers of the jobs that must conclude before it starts; they are submitted with it.
+        parts: the jobs that must conclude before it starts; they are submitted with it.
     """
 
     number: int
@@ -91,32 +91,40 @@ def make(seed: int, jobs: int) -> Plan:
 def _orders(chance: random.Random, jobs: int, *, until: float) -> list[Order]:
     orders: list[Order] = []
     count = 0
-
-    def seconds() -> float:
-        return 5.0 if chance.random() < 0.01 else chance.uniform(0.01, 0.3)
-
     while count < jobs:
         at, queue, kind = chance.uniform(0, until), chance.choice(("sync", "sync", "crawl")), chance.random()
-        order = Order(count, at, queue, seconds())
+        order = Order(count, at, queue, _seconds(chance))
         if kind < 0.05 and jobs - count > 4:
-            parts = tuple(Order(count + 1 + place, at, queue, seconds()) for place in range(chance.randint(1, 3)))
-            order = Order(count, at, queue, seconds(), parts=parts)
+            parts = tuple(_part(chance, count + 1 + place, at, queue) for place in range(chance.randint(1, 3)))
+            cancel_after = chance.uniform(0.5, 4) if chance.random() < 0.1 else None
+            order = Order(count, at, queue, _seconds(chance), parts=parts, cancel_after=cancel_after)
         elif kind < 0.20:
             queue = chance.choice(("reminders", queue))
-            order = Order(count, at, queue, seconds(), ahead=chance.uniform(1, 20))
+            order = Order(count, at, queue, _seconds(chance), ahead=chance.uniform(1, 20))
         elif kind < 0.23:  # most of these while they wait
             queue = chance.choice(("reminders", queue))
             ahead = chance.uniform(5, 15)
-            order = Order(count, at, queue, seconds(), ahead=ahead, cancel_after=chance.uniform(0.1, ahead - 1))
+            order = Order(count, at, queue, _seconds(chance), ahead=ahead, cancel_after=chance.uniform(0.1, ahead - 1))
         elif kind < 0.25:  # and these while they run
             order = Order(count, at, queue, 5.0, cancel_after=chance.uniform(0.5, 4))
         elif kind < 0.30:
-            order = Order(count, at, queue, seconds(), fails=chance.randint(1, 3))
+            order = Order(count, at, queue, _seconds(chance), fails=chance.randint(1, 3))
         elif kind < 0.33:
-            order = Order(count, at, queue, seconds(), twice=True)
+            order = Order(count, at, queue, _seconds(chance), twice=True)
         orders.append(order)
         count += 1 + len(order.parts)
     return sorted(orders, key=lambda order: order.at)
+
+
+def _seconds(chance: random.Random) -> float:
+    return 5.0 if chance.random() < 0.01 else chance.uniform(0.01, 0.3)
+
+
+def _part(chance: random.Random, number: int, at: float, queue: str) -> Order:
+    kind = chance.random()
+    if kind < 0.1:  # asked to stop while it runs, or while it waits to be tried again
+        return Order(number, at, queue, 2.0, fails=chance.randint(0, 3), cancel_after=chance.uniform(0.5, 3))
+    return Order(number, at, queue, _seconds(chance), fails=chance.randint(1, 3) if kind < 0.3 else 0)
 
 
 def _hits(chance: random.Random, span: float) -> list[Hit]:

@@ -13,7 +13,7 @@ from typing import Final
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from jobs import services
+from jobs import db, services
 from jobs.models import ACTIVE, Job
 from tests.chaos import evidence
 from tests.chaos.evidence import Death, Evidence, Outage
@@ -25,7 +25,7 @@ from tests.harness.tasks import CHORES
 
 WORKERS: Final = 3
 DISPATCHERS: Final = 2
-#: Seconds after the last hit in which everything must be over.
+#: Seconds after the last hit in which everything must be over. Until then three workers have had little time to work.
 PATIENCE: Final = 150.0
 #: Seconds that a worker has to finish what it does when all is over.
 GRACE: Final = 15.0
@@ -40,6 +40,7 @@ class Customers(threading.Thread):
         number = itertools.count()
         for order in plan.orders:
             self._acts.append((order.at, next(number), lambda order=order: self._submit(order)))  # type: ignore[misc]
+        for order in plan.every_order():
             if order.cancel_after is not None:
                 at = order.at + order.cancel_after
                 self._acts.append((at, next(number), lambda order=order: self._cancel(order)))  # type: ignore[misc]
@@ -61,7 +62,9 @@ class Customers(threading.Thread):
         while True:
             try:
                 return act()
-            except (OperationalError, InterfaceError):
+            except (OperationalError, InterfaceError) as error:
+                if not db.connection_was_lost(error):
+                    raise
                 connection.close()
                 time.sleep(0.3)
 
@@ -156,6 +159,8 @@ class Play:
             case Blow.KILL_WORKER | Blow.KILL_CHILD | Blow.FREEZE_WORKER:
                 at_work = [worker for worker in self._workers if worker.name not in self._frozen and worker.is_ready]
                 if not at_work:
+                    if hit.blow is Blow.FREEZE_WORKER:
+                        self._in(0.2, lambda: self._hit(hit))
                     return
                 worker = at_work[hit.pick % len(at_work)]
                 if hit.blow is Blow.KILL_WORKER:
