@@ -62,79 +62,98 @@ class Bench:
     def latency(self) -> None:
         """From the start of the request to the first line of the job."""
         few, many = (20, 60) if self.quick else (60, 300)
-        rows = []
-        for who in self.everyone():
+
+        def row(who: Contestant) -> list[str]:
             with Stage(who, self.servers, self.folder) as stage:
                 idle = latency.measure(stage, jobs=few, per_second=2, seed=1)
                 busy = latency.measure(stage, jobs=many, per_second=50, seed=2)
-            cells = [f"{latency.percentile(each, share):.1f}" for each in (idle, busy) for share in (0.5, 0.99)]
-            rows.append([who.name, *cells])
+            return [
+                who.name,
+                *(f"{latency.percentile(each, share):.1f}" for each in (idle, busy) for share in (0.5, 0.99)),
+            ]
+
         print(f"\n### Submit to start, ms ({few} jobs at 2 a second; {many} at 50 a second)\n")
-        _table(["", "idle p50", "idle p99", "50/s p50", "50/s p99"], rows)
+        _table(["", "idle p50", "idle p99", "50/s p50", "50/s p99"], map(row, self.everyone()))
 
     def costs(self) -> None:
         """What submitting costs the request."""
-        count, rows = 200 if self.quick else 1000, []
-        for who in self.everyone():
+        count = 200 if self.quick else 1000
+
+        def row(who: Contestant) -> list[str]:
             with Stage(who, self.servers, self.folder) as stage:
                 found = stage.submit("costs", count)
-            rows.append(
-                [who.name, *(f"{found[name] * 1e6:,.0f}" for name in ("inside_cpu", "inside", "whole_cpu", "whole"))]
-            )
-            empty = found["empty"] * 1e6
-        print(f"\n### Submitting, µs per job ({count}; an empty transaction takes {empty:,.0f} µs)\n")
-        _table(["", "the call, CPU", "the call", "with its transaction and publish, CPU", "with both"], rows)
+            words = ("inside_cpu", "inside", "whole_cpu", "whole", "empty_cpu", "empty")
+            return [who.name, *(f"{found[word] * 1e6:,.0f}" for word in words)]
+
+        print(f"\n### Submitting, µs per job ({count})\n")
+        _table(
+            [
+                "",
+                "the call, CPU",
+                "the call",
+                "with its transaction and publish, CPU",
+                "with both",
+                "an empty transaction, CPU",
+                "an empty transaction",
+            ],
+            map(row, self.everyone()),
+        )
 
     def waiting(self) -> None:
         """Jobs due in two hours."""
-        jobs, rows = 5_000 if self.quick else 100_000, []
-        for who in [kernel("valkey"), plain("valkey"), self.peer]:
+        jobs = 5_000 if self.quick else 100_000
+
+        def row(who: Contestant) -> list[str]:
             found = waiting.measure(who, self.servers, self.folder, jobs=jobs)
-            began = f"{found.immediate:.1f} s" if found.immediate >= 0 else "not within 60 s"
-            rows.append(
-                [
-                    who.name,
-                    f"{found.submitted:.1f} s",
-                    f"{found.before:.0f}",
-                    f"{found.after:.0f}",
-                    f"{found.idle:.1%}",
-                    began,
-                ]
-            )
+            return [
+                who.name,
+                f"{found.submitted:.1f} s",
+                f"{found.before:.0f}",
+                f"{found.after:.0f}",
+                f"{found.idle:.1%}",
+                f"{found.immediate:.1f} s" if found.immediate >= 0 else "not within 60 s",
+            ]
+
         print(f"\n### {jobs:,} jobs that are due in two hours\n")
         _table(
             ["", "to submit them", "MB before", "MB with them", "idle, of a core", "a job beside them began after"],
-            rows,
+            map(row, [kernel("valkey"), plain("valkey"), self.peer]),
         )
 
     def away(self) -> None:
         """A web request that submits, the broker being well, frozen (SIGSTOP) or dead (kill -9)."""
-        requests, rows = 50 if self.quick else 200, []
-        for broker in self.brokers:
-            for who in (kernel(broker), plain(broker), plain(broker, PLAIN_TIMEOUTS="yes")):
-                found = away.measure(who, self.servers, self.folder, requests=requests)
-                cells = [_shown(found.answers[state]) for state in away.STATES]
-                rows.append([who.name, *cells, f"{found.ran} of {found.promised}"])
-        print("\n### A web request that submits a job, ms p50 / p99 ({requests} in each state)\n")
-        _table(["", *(f"broker {state}" for state in away.STATES), "jobs of answered requests that ran"], rows)
+        requests = 50 if self.quick else 200
+
+        def row(who: Contestant) -> list[str]:
+            found = away.measure(who, self.servers, self.folder, requests=requests)
+            answers = (_shown(found.answers[state]) for state in away.STATES)
+            return [who.name, *answers, f"{found.ran} of {found.promised}"]
+
+        print(f"\n### A web request that submits a job, ms p50 / p99 ({requests} in each state)\n")
+        _table(
+            ["", *(f"broker {state}" for state in away.STATES), "jobs of answered requests that ran"],
+            (
+                row(who)
+                for broker in self.brokers
+                for who in (kernel(broker), plain(broker), plain(broker, PLAIN_TIMEOUTS="yes"))
+            ),
+        )
 
     def kills(self) -> None:
         """Killed workers and a killed broker: what is lost or done twice."""
-        jobs, seeds = (200, (1,)) if self.quick else (600, (1, 2))
-        rows = []
-        for who in [*self.everyone()[: 2 * len(self.brokers)], plain("valkey", PLAIN_VISIBILITY="30"), self.peer]:
+        jobs, seeds = (200, (1,)) if self.quick else (300, (1, 2))
+
+        def row(who: Contestant) -> list[str]:
             every = [kills.measure(who, self.servers, self.folder, seed=seed, jobs=jobs) for seed in seeds]
-            rows.append(
-                [
-                    who.name,
-                    *(
-                        str(sum(getattr(each, name) for each in every))
-                        for name in ("requests", "kills", "refused", "lost", "doubled")
-                    ),
-                ]
-            )
+            names = ("requests", "kills", "refused", "lost", "doubled")
+            return [who.name, *(str(sum(getattr(each, name) for each in every)) for name in names)]
+
         print(f"\n### The same kills ({len(seeds)} seeds of {jobs} jobs, {kills.RATE:.0f} a second)\n")
-        _table(["", "requests", "worker groups killed", "requests that failed", "jobs lost", "effects doubled"], rows)
+        ours_and_plain = [make(broker) for make in (kernel, plain) for broker in self.brokers]
+        _table(
+            ["", "requests", "worker groups killed", "requests that failed", "jobs lost", "effects doubled"],
+            map(row, [*ours_and_plain, plain("valkey", PLAIN_VISIBILITY="30"), self.peer]),
+        )
 
 
 PARTS: dict[str, Callable[[Bench], None]] = {
@@ -157,7 +176,7 @@ def _shown(found: away.Answers) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     print("|", " | ".join(head), "|")
-    print("|", " | ".join(["---", *["---:"] * (len(head) - 1)]), "|")
+    print("|", " | ".join(["---", *["---:"] * (len(head) - 1)]), "|", flush=True)
     for row in rows:
         print("|", " | ".join(row), "|", flush=True)
 
