@@ -202,6 +202,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TRACK_STARTED = False
 CELERY_BEAT_SCHEDULER = "jobs.beat:RowScheduler"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CONSUMER = "jobs.worker:Consumer"
 CELERY_IMPORTS = ["jobs.worker"]  # what a worker's parent does for its children
 # Celery's default is to connect anew for every task, which costs more than all the rest of a short job.
 CELERY_DB_REUSE_MAX = 1_000_000_000

@@ -246,6 +246,7 @@ def beat(run: Run) -> None:
 
 
 # --- when a worker can no longer speak for itself ---------------------------------------------------------------------
+# A job has a lease exactly while it runs; these look for many such rows, so they go by the index of leases.
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,14 +267,14 @@ GIVEN_BACK: Final = ""
 _LAPSED: Final = f"""
     SELECT id, task, queue, attempt, deaths, holder, cancel_requested_at IS NOT NULL
       FROM jobs_job
-     WHERE state = 'running' AND lease_until < now()
+     WHERE lease_until < now()
        -- While the server was down nobody could renew: give everyone one lease's time first.
        AND pg_postmaster_start_time() < now() - make_interval(secs => {LEASE})
      ORDER BY lease_until LIMIT 200 FOR UPDATE SKIP LOCKED
 """
 _HELD: Final = """
     SELECT id, task, queue, attempt, deaths, holder, cancel_requested_at IS NOT NULL
-      FROM jobs_job WHERE state = 'running' AND holder = %s AND message = %s FOR UPDATE SKIP LOCKED
+      FROM jobs_job WHERE lease_until IS NOT NULL AND holder = %s AND message = %s FOR UPDATE SKIP LOCKED
 """
 
 
@@ -295,7 +296,7 @@ def let_lapse(*, holder: str, message: str) -> None:
     its lease is shortened rather than ended. Calling it again does nothing."""
     db.fetch(
         "UPDATE jobs_job SET holder = %s, lease_until = now() + make_interval(secs => %s)"
-        " WHERE state = 'running' AND holder = %s AND message = %s",
+        " WHERE lease_until IS NOT NULL AND holder = %s AND message = %s",
         (TIMED_OUT, KILL_GRACE, holder, message),
     )
 
@@ -304,7 +305,7 @@ def let_all_lapse(*, holder: str) -> None:
     """A worker that stops gives back what its children still hold; they are about to be killed."""
     db.fetch(
         "UPDATE jobs_job SET holder = %s, lease_until = now() + interval '1 second'"
-        " WHERE state = 'running' AND holder = %s",
+        " WHERE lease_until IS NOT NULL AND holder = %s",
         (GIVEN_BACK, holder),
     )
 

@@ -140,7 +140,7 @@ def queue_overview(now: datetime) -> list[QueueOverview]:
                     WHERE state = 'waiting' AND children_left = 0 AND run_at <= %(now)s)))::float8
           FROM jobs_job
             -- Every job that is not over, in the words of the partial indexes, which say nothing of those that are.
-         WHERE turn IS NOT NULL OR (state = 'waiting' AND turn IS NULL) OR state = 'running'
+         WHERE turn IS NOT NULL OR (state = 'waiting' AND turn IS NULL) OR lease_until IS NOT NULL
          GROUP BY queue
         """,
         {"now": now},

@@ -43,42 +43,36 @@ class NotAllowed(Exception):
 # owner are interleaved with the one of another (start-time fair queueing). Two submitters at once may get the same
 # turn; that is a tie, not an error.
 _INSERT: Final = """
-    WITH fair AS (
-        SELECT greatest(1,
-                   coalesce((SELECT turn FROM jobs_queuestate WHERE name = %(queue)s), 0),
-                   coalesce((SELECT max(turn) + 1 FROM jobs_job
-                              WHERE queue = %(queue)s AND fair_key = %(fair_key)s AND turn IS NOT NULL), 0)) AS turn
-    )
     INSERT INTO jobs_job (id, code, task, queue, arguments, owner_id, fair_key, parent_id, dedupe_key, trace_id, run_at,
                           ring_at, turn, children_left)
-    SELECT item.id, item.code, %(task)s, %(queue)s, item.arguments::jsonb, %(owner)s::bigint, %(fair_key)s::bigint,
-           %(parent)s::uuid, %(dedupe_key)s::text, %(trace_id)s, coalesce(%(run_at)s::timestamptz, now()),
-           coalesce(%(ring_at)s::timestamptz, now()),
-           CASE WHEN coalesce(%(ring_at)s::timestamptz, now()) <= now() THEN fair.turn + item.place - 1 END,
+    SELECT item.id, item.code, %(task)s, %(queue)s::varchar, item.arguments::jsonb, %(owner)s::bigint,
+           %(fair_key)s::bigint, %(parent)s::uuid, %(dedupe_key)s::text, %(trace_id)s,
+           coalesce(%(run_at)s::timestamptz, now()), coalesce(%(ring_at)s::timestamptz, now()),
+           CASE WHEN coalesce(%(ring_at)s::timestamptz, now()) <= now() THEN
+               item.place + greatest(1,
+                   (SELECT turn FROM jobs_queuestate WHERE name = %(queue)s::varchar),
+                   (SELECT max(turn) + 1 FROM jobs_job
+                     WHERE queue = %(queue)s::varchar AND fair_key = %(fair_key)s::bigint AND turn IS NOT NULL))
+           END,
            %(children_left)s::int
-      FROM fair, {items}
+      FROM {items}
     ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL AND state IN ('waiting', 'running') DO NOTHING
-    RETURNING id, created_at, run_at
+    RETURNING id, created_at, run_at{told}
 """
 # A request submits one job, and arrays would cost it a quarter more.
-_ONE: Final = "(VALUES (%(id)s::uuid, %(code)s::text, %(arguments)s::text, 1)) AS item(id, code, arguments, place)"
+_ONE: Final = "(VALUES (%(id)s::uuid, %(code)s::text, %(arguments)s::text, 0)) AS item(id, code, arguments, place)"
 _MANY: Final = """
-    unnest(%(id)s::uuid[], %(code)s::text[], %(arguments)s::text[])
-        WITH ORDINALITY AS item(id, code, arguments, place)
+    (SELECT id, code, arguments, number - 1
+       FROM unnest(%(id)s::uuid[], %(code)s::text[], %(arguments)s::text[])
+            WITH ORDINALITY AS row(id, code, arguments, number)) AS item(id, code, arguments, place)
 """
+# PostgreSQL folds the same word of one transaction into one.
+_TOLD: Final = ", pg_notify('jobs', queue)"
 
-
-def _and_notify(insert: str) -> str:
-    return f"""
-        WITH new AS ({insert}), told AS (SELECT pg_notify('jobs', %(queue)s) FROM new LIMIT 1)
-        SELECT new.* FROM new LEFT JOIN told ON true
-    """
-
-
-_INSERT_ONE: Final = _INSERT.format(items=_ONE)
-_INSERT_MANY: Final = _INSERT.format(items=_MANY)
-_INSERT_ONE_AND_NOTIFY: Final = _and_notify(_INSERT_ONE)
-_INSERT_MANY_AND_NOTIFY: Final = _and_notify(_INSERT_MANY)
+_INSERT_ONE: Final = _INSERT.format(items=_ONE, told="")
+_INSERT_MANY: Final = _INSERT.format(items=_MANY, told="")
+_INSERT_ONE_AND_NOTIFY: Final = _INSERT.format(items=_ONE, told=_TOLD)
+_INSERT_MANY_AND_NOTIFY: Final = _INSERT.format(items=_MANY, told=_TOLD)
 
 
 def submit(

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
+from celery.worker import consumer
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from jobs import claims, processes, tally
@@ -29,12 +30,37 @@ log = logging.getLogger(__name__)
 #: Seconds between two signs of life.
 SIGN_OF_LIFE: Final = 5.0
 
+#: Seconds for which events for Flower are collected. Celery's own consumer publishes nearly each by itself, which costs
+#: a short job a third of what its worker's parent does.
+EVENTS_EVERY: Final = 0.2
+
 #: The name under which this worker holds jobs: unique to this start of it, and shared with the children it forks.
 HOLDER: Final = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 _name = ""
 _parent_pid = 0
 _words: "queue.SimpleQueue[Callable[[], Any]]" = queue.SimpleQueue()
+
+
+class Consumer(consumer.Consumer):
+    """Celery's consumer, but it sends Flower's events together, a few times a second."""
+
+    # The stubs do not know these of Celery's.
+    hub: Any
+    _flush_events: Callable[[], None]
+
+    _flush_planned_at = 0.0
+
+    def on_send_event_buffered(self) -> None:  # type: ignore[override]
+        """Celery asks for the events collected so far to be sent soon."""
+        now = time.monotonic()
+        if self.hub and now - self._flush_planned_at >= EVENTS_EVERY:
+            self._flush_planned_at = now
+            self.hub.call_later(EVENTS_EVERY, self._flush_events)
+
+    def stop(self) -> None:
+        self._flush_events()
+        super().stop()
 
 
 @signals.worker_ready.connect

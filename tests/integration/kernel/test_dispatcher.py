@@ -1,11 +1,14 @@
 """The dispatcher: rings what is due, keeps its window, outlives its neighbours."""
 
 import time
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
+from kombu.exceptions import BatchPublishError
 from kombu.exceptions import OperationalError as BrokerError
 
 from jobs import dispatcher as dispatching
@@ -27,6 +30,9 @@ class Recording(Dispatcher):
         self.sent = []
         self.broker_error = None
         self.bad_jobs = set()
+
+    def _open_producer(self):
+        return SimpleNamespace(batch=nullcontext)
 
     def _publish(self, bell):
         if self.broker_error:
@@ -103,6 +109,22 @@ class TestBrokerAway:
         assert dispatcher.turn() == 5
         assert [bell.job_id for bell in dispatcher.sent] == ids
 
+    def test_a_batch_of_which_nobody_knows_whether_it_arrived_is_rung_again(self, dispatcher, monkeypatch):
+        """Redis takes all doorbells of a look at once; when the answer is lost, some may have arrived."""
+
+        @contextmanager
+        def lost_answer():
+            yield
+            raise BatchPublishError("delivery is uncertain")
+
+        ids = services.submit_many(harness.note, [{}] * 3)
+        with monkeypatch.context() as patch:
+            patch.setattr(dispatcher, "_open_producer", lambda: SimpleNamespace(batch=lost_answer))
+            assert dispatcher.turn() == 0
+        dispatcher._broker_retry_at = 0
+        assert dispatcher.turn() == 3
+        assert [bell.job_id for bell in dispatcher.sent] == [*ids, *ids]
+
     def test_it_is_left_alone_for_longer_and_longer(self, dispatcher):
         services.submit(harness.note)
         dispatcher.broker_error = BrokerError("connection refused")
@@ -172,7 +194,7 @@ class TestReminders:
         """Celery refuses an ETA of less than a second on a quorum queue."""
         sent = []
         monkeypatch.setattr(app, "send_task", lambda name, **options: sent.append(options))
-        monkeypatch.setattr(Dispatcher, "_open_producer", lambda self: None)
+        monkeypatch.setattr(Dispatcher, "_open_producer", lambda self: SimpleNamespace(batch=nullcontext))
         dispatcher = Dispatcher(app)
         ringing.make_known()
         services.submit(harness.remind, run_at=timezone.now() + timedelta(seconds=1), due=0.0)
