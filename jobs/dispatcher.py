@@ -8,6 +8,7 @@ nobody claimed is rung again.
 import logging
 import os
 import random
+import select
 import signal
 import socket
 import threading
@@ -47,6 +48,11 @@ BROKER_PAUSE: Final = (0.5, 10.0)
 LEAST_ETA: Final = 1.5
 #: Seconds a row sleeps whose doorbell could not be published for a reason of its own.
 ROW_PAUSE: Final = 60.0
+
+
+def _heard(raw: "psycopg.Connection[Any]") -> bool:
+    """Whether notifications have come. Takes them all: one look at the table answers them together."""
+    return bool(list(raw.notifies(timeout=0)))
 
 
 class Dispatcher:
@@ -117,9 +123,10 @@ class Dispatcher:
             raw.execute("SET synchronous_commit TO off")
             ringing.make_known()
             self._listening = raw
-        if seconds > 0:
-            for _ in raw.notifies(timeout=seconds, stop_after=1):
-                pass  # all that have come: one look answers them together
+        # Not notifies(timeout=seconds): psycopg spins through the last millisecond of its wait.
+        if seconds > 0 and not _heard(raw):
+            select.select([raw], [], [], seconds)
+            _heard(raw)
 
     # --- one look ----------------------------------------------------------------------------------------------------
 
