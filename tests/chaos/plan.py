@@ -12,7 +12,7 @@ SHORTEST: Final = 40.0
 #: Seconds a worker is frozen: longer than its lease.
 FREEZE: Final = 14.0
 #: Seconds between two kills of a worker, on average.
-KILL_EVERY: Final = 2.0
+KILL_EVERY: Final = 1.0
 
 
 class Blow(StrEnum):

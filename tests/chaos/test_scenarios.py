@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.utils import timezone
+from kombu import Connection
 
 from jobs import services
 from jobs.models import Job, JobEvent, State
@@ -69,6 +70,15 @@ def world(stage: Stage) -> Iterator[World]:
     Job.objects.all().delete()
     yield World(stage)
     stage.dismiss()
+
+
+def unacknowledged(world: World) -> int:
+    """Messages that Redis keeps for workers until they acknowledge them."""
+    with Connection(world.stage.servers.broker.url) as broker:
+        if broker.transport.driver_type != "redis":
+            return 0
+        kept: int = broker.default_channel.client.hlen("unacked")
+        return kept
 
 
 def submit(task: JobTask, **arguments: Any) -> Job:
@@ -153,18 +163,23 @@ def test_a_frozen_worker_neither_concludes_nor_does_its_effect(world):
 
 
 def test_a_worker_survives_a_restart_of_its_broker(world):
-    (worker,) = world.start()
+    """While it works on a long job and on many short ones, so that some are reserved and some about to be
+    acknowledged."""
+    (worker,) = world.start(concurrency=2)
     pid = worker.pid
     job = chore(6)
     world.wait_for_event(job, "began")
+    short = [chore(0.02) for _ in range(150)]
+    world.wait_for_event(short[20], "began")
+    assert not unacknowledged(world)
     broker = world.stage.servers.broker
     broker.kill()
     broker.start()
     wait_until_ready(broker)
     assert_done_once(world, job)
     assert job.attempt == 1
-    after = chore(0.1)
-    assert_done_once(world, after)
+    for after in (*short, chore(0.1)):
+        assert_done_once(world, after)
     assert worker.runs
     assert worker.pid == pid
 
