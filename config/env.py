@@ -89,6 +89,9 @@ STORAGE_URL = text(
     "Where files are kept: file:///folder, or s3://bucket?endpoint=https://…&region=… with AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY; &links=no where people's browsers cannot reach it, so that web hands files out itself.",
 )
+REPORT_COMPRESSION = text(
+    "REPORT_COMPRESSION", "isal", "How report files are compressed: isal (fast), or zlib (a fifth smaller, slower)."
+)
 EMAIL_URL = text("EMAIL_URL", "smtp://127.0.0.1:1025", "Mail server: smtp:// or smtps://, user:password@ if it asks.")
 EMAIL_FROM = text("EMAIL_FROM", "Backroom <backroom@localhost>", "Sender of the site's own mail.")
 FLOWER_URL = text("FLOWER_URL", "http://127.0.0.1:5555", "Address of Flower as operators' browsers reach it.")

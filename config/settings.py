@@ -155,6 +155,8 @@ def _storage(url: str) -> dict[str, Any]:
                 "addressing_style": options.get("addressing", "path"),
                 "signature_version": "s3v4",
                 "file_overwrite": True,
+                # Bytes of a file that is read which stay in memory; the rest lies on the disk.
+                "max_memory_size": 8 * 1024 * 1024,
                 # Whether people's browsers may fetch files from the store itself, by signed links.
                 "querystring_auth": options.get("links", "yes") != "no",
                 "querystring_expire": 300,
@@ -167,6 +169,9 @@ STORAGES = {
     "default": _storage(env.STORAGE_URL),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+if env.REPORT_COMPRESSION not in {"isal", "zlib"}:
+    raise ImproperlyConfigured("REPORT_COMPRESSION must be isal or zlib.")
+REPORT_COMPRESSION: Any = env.REPORT_COMPRESSION
 STATIC_URL = "/static/"
 STATIC_ROOT = env.VAR / "static"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440

@@ -1,23 +1,24 @@
-"""Makes a report's file: written from one snapshot of the database, read back, stored, and only then recorded.
+"""Makes a report's file: written from one moment of the database, stored, read back, and only then recorded.
 
-Killed anywhere, it leaves nothing that anybody sees: the file being written has no name, and a stored file counts only
-once the report's row names it. What was stored but not recorded is swept by ``reports.retention``.
+Killed anywhere, it leaves nothing that anybody sees: a stored file counts only once the report's row names it. What was
+stored but not recorded is swept by ``reports.retention``. Parts that were finished are taken over by the next attempt:
+see ``reports.parts``.
 """
 
 import errno
 import hashlib
 import logging
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from tempfile import TemporaryFile
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.formats import date_format
@@ -25,21 +26,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from jobs.run import Run
-from jobs.task import LeaseLost, Permanent, Transient
-from reports import files, readback, xlsx
+from jobs.task import Cancelled, LeaseLost, Permanent, Transient
+from reports import extract, files, parts, readback
 from reports.models import Report
-from reports.specs import Column, Holds
-from shop.money import to_decimal
+from reports.xlsx.cells import column_letters
+from reports.xlsx.workbook import ROWS_A_PART, Summary, Value, Workbook
 from shop.orders.queries import RevenueTotal
 
 log = logging.getLogger(__name__)
 
 #: How long a finished file is kept.
 KEEP: Final = timedelta(days=7)
-_ROWS_AT_ONCE: Final = 2000
 _ROWS: Final = gettext_noop("rows")
 _ROWS_READ_BACK: Final = gettext_noop("rows, now being checked")
-_BLOCK: Final = 1 << 20
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -71,47 +70,89 @@ def build(report_id: UUID, *, run: Run) -> dict[str, Any]:
     with translation.override(report.language):
         if report.ready_at is None:
             try:
-                with TemporaryFile() as file:
-                    content = _write(report, file, run)
-                    _read_back(report, file, content, run)
-                    _publish(report, file, content, run)
+                _make(report, run)
+            except (Cancelled, WrongFile):
+                parts.discard(report)
+                raise
             except OSError as error:
                 if error.errno not in _NO_ROOM:
                     raise
                 log.error("No room for the file of report %s", report.code)  # noqa: TRY400 (a full disk is no bug)
                 raise Transient(_("There is no room to store the file at the moment. We will try again.")) from error
+        parts.discard(report)
         return {"url": report.get_absolute_url(), "label": _("Open the report")}
 
 
-@contextmanager
-def _snapshot() -> Iterator[datetime]:
-    """Everything read inside is as it was at one moment, which is handed in."""
-    with transaction.atomic(durable=True):
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            cursor.execute("SELECT clock_timestamp()")
-            (as_of,) = cursor.fetchone()
-        yield as_of
-
-
-def _write(report: Report, file: BinaryIO, run: Run) -> _Content:
-    spec = report.spec
+def _make(report: Report, run: Run) -> None:
     start, end = report.period.instants(timezone.get_default_timezone())
-    columns = spec.selected(report.columns)
-    with _snapshot() as as_of:
-        content = _Content(as_of, list(spec.totals(start=start, end=end)))
+    with extract.moment() as moment:
+        content = _Content(moment.as_of, list(report.spec.totals(start=start, end=end)))
+        reader = extract.Reader(moment)
+    with reader:
         run.progress(0, content.rows, _ROWS)
-        title = f"{spec.title} {_days(report)}"
-        author = report.owner.shown_name
-        with (
-            closing(_rows(report, columns, run)) as rows,
-            xlsx.Workbook(file, title=title, author=author, created=as_of) as book,
-        ):
-            book.page(_("Summary"), title, _summary(report, content, author), widths=(28, 48))
-            written = book.table(_table(report), [xlsx.Column(str(one.title), one.width) for one in columns], rows)
-    if written != content.rows:
-        raise WrongFile(f"{written} rows written, {content.rows} counted.")
-    return content
+        book = _book(report, content)
+        with closing(_batches(report, reader)) as batches:
+            written = parts.write(report, book, batches, run)
+    rows = sum(part.rows for part in written)
+    if rows != content.rows:
+        raise WrongFile(f"{rows} rows written, {content.rows} counted.")
+    if not run.lease_ok():
+        raise LeaseLost
+    digest = _Digest()
+    key = files.save(_name(report, run.attempt), digest.of(book.whole(written), run))
+    try:
+        _read_back(report, key, content, run)
+        _publish(report, key, content, digest, run)
+    except (Cancelled, LeaseLost, Permanent, WrongFile):  # which all say that it was not recorded
+        files.delete(key)
+        raise
+    for attempt in range(1, run.attempt):
+        files.delete(files.key_of(_name(report, attempt)))
+
+
+def _name(report: Report, attempt: int) -> str:
+    """The attempt is in it: a worker that was frozen past its lease cannot write over its successor's file."""
+    return f"{report.pk}-{attempt}.{report.format}"
+
+
+def _book(report: Report, content: _Content) -> Workbook:
+    spec = report.spec
+    title, author = f"{spec.title} {_days(report)}", report.owner.shown_name
+    return Workbook(
+        title=title,
+        author=author,
+        created=content.as_of,
+        summary=Summary(_("Summary"), title, list(_summary(report, content, author))),
+        table=_table(report),
+        columns=[column.written() for column in spec.selected(report.columns)],
+        rows=content.rows,
+        compression=settings.REPORT_COMPRESSION,
+        rows_a_part=ROWS_A_PART,
+    )
+
+
+def _batches(report: Report, reader: extract.Reader) -> Generator[bytes]:
+    zone = timezone.get_default_timezone()
+    start, end = report.period.instants(zone)
+    spec = report.spec
+    columns = [column.source(zone) for column in spec.selected(report.columns)]
+    found = spec.rows(start=start, end=end)
+    return reader.lines(found, [*columns, F(spec.decimals)], at_once=parts.LINES_AT_ONCE)
+
+
+@dataclass(slots=True)
+class _Digest:
+    """Of the bytes that have gone by."""
+
+    size: int = 0
+    sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def of(self, pieces: Iterable[bytes], run: Run) -> Iterator[bytes]:
+        for piece in pieces:
+            run.checkpoint()
+            self.sha256.update(piece)
+            self.size += len(piece)
+            yield piece
 
 
 def _table(report: Report) -> str:
@@ -122,53 +163,7 @@ def _days(report: Report) -> str:
     return f"{date_format(report.first_day, 'SHORT_DATE_FORMAT')} – {date_format(report.last_day, 'SHORT_DATE_FORMAT')}"
 
 
-def _rows(report: Report, columns: Sequence[Column], run: Run) -> Generator[list[xlsx.Value]]:
-    spec = report.spec
-    start, end = report.period.instants(timezone.get_default_timezone())
-    converters = [_CONVERTERS[column.holds](column) for column in columns]
-    paths = [column.path for column in columns]
-    found = spec.rows(start=start, end=end).values_list(*paths, spec.currency, spec.decimals)
-    with closing(_streamed(found)) as tuples:
-        for number, (*values, currency, decimals) in enumerate(tuples, start=1):
-            yield [
-                None if value is None else convert(value, currency, decimals)
-                for convert, value in zip(converters, values, strict=True)
-            ]
-            if not number % _ROWS_AT_ONCE:
-                run.progress(number)
-
-
-def _streamed(found: QuerySet[Any, Any]) -> Generator[tuple[Any, ...]]:
-    yield from found.iterator(chunk_size=_ROWS_AT_ONCE)
-
-
-_Converter = Callable[[Any, str, int], xlsx.Value]
-
-
-def _text(column: Column) -> _Converter:
-    if column.labels is None:
-        return lambda value, _currency, _decimals: value
-    words = {value: str(label) for value, label in column.labels.choices}
-    return lambda value, _currency, _decimals: words.get(value, value)
-
-
-def _number(_column: Column) -> _Converter:
-    return lambda value, _currency, _decimals: value
-
-
-def _money(_column: Column) -> _Converter:
-    return to_decimal
-
-
-def _moment(_column: Column) -> _Converter:
-    zone = timezone.get_default_timezone()
-    return lambda value, _currency, _decimals: value.astimezone(zone).replace(tzinfo=None)
-
-
-_CONVERTERS: Final = {Holds.TEXT: _text, Holds.NUMBER: _number, Holds.MONEY: _money, Holds.MOMENT: _moment}
-
-
-def _summary(report: Report, content: _Content, author: str) -> Iterator[tuple[str, xlsx.Value]]:
+def _summary(report: Report, content: _Content, author: str) -> Iterator[tuple[str, Value]]:
     zone = timezone.get_default_timezone()
     yield _("Report"), str(report.spec.title)
     yield _("First day"), report.first_day
@@ -186,20 +181,19 @@ def _summary(report: Report, content: _Content, author: str) -> Iterator[tuple[s
         yield _("Revenue in %(currency)s") % {"currency": currency}, total.revenue.value
 
 
-def _read_back(report: Report, file: BinaryIO, content: _Content, run: Run) -> None:
+def _read_back(report: Report, key: str, content: _Content, run: Run) -> None:
     """Raises WrongFile unless the file, read from its bytes, adds up to what the database did."""
     run.progress(content.rows, content.rows, _ROWS_READ_BACK)
-    letters = {
-        column.name: xlsx.column_letters(place) for place, column in enumerate(report.spec.selected(report.columns))
-    }
+    letters = {column.name: column_letters(place) for place, column in enumerate(report.spec.selected(report.columns))}
     try:
-        found = readback.read_table(
-            file,
-            table=_table(report),
-            key=letters[report.spec.key],
-            numbers=[letters[name] for name in report.spec.sums],
-            checkpoint=run.checkpoint,
-        )
+        with files.open_file(key) as file:
+            found = readback.read_table(
+                file,
+                table=_table(report),
+                key=letters[report.spec.key],
+                numbers=[letters[name] for name in report.spec.sums],
+                checkpoint=run.checkpoint,
+            )
     except readback.Unreadable as error:
         raise WrongFile(str(error)) from error
     expected = {total.revenue.currency: (Decimal(total.quantity), total.revenue.value) for total in content.totals}
@@ -207,16 +201,7 @@ def _read_back(report: Report, file: BinaryIO, content: _Content, run: Run) -> N
         raise WrongFile(f"Read back {found.rows} rows {found.sums}; the database has {content.rows} rows {expected}.")
 
 
-def _publish(report: Report, file: BinaryIO, content: _Content, run: Run) -> None:
-    file.seek(0)
-    digest, size = hashlib.sha256(), 0
-    while block := file.read(_BLOCK):
-        digest.update(block)
-        size += len(block)
-    if not run.lease_ok():
-        raise LeaseLost
-    # The attempt is in the name: a worker that was frozen past its lease cannot write over its successor's file.
-    key = files.save(f"{report.pk}-{run.attempt}.{report.format}", file)
+def _publish(report: Report, key: str, content: _Content, digest: _Digest, run: Run) -> None:
     with transaction.atomic():
         run.hold()
         recorded = Report.objects.filter(pk=report.pk, ready_at=None).update(
@@ -235,8 +220,8 @@ def _publish(report: Report, file: BinaryIO, content: _Content, run: Run) -> Non
                 for total in content.totals
             ],
             file_key=key,
-            size=size,
-            sha256=digest.hexdigest(),
+            size=digest.size,
+            sha256=digest.sha256.hexdigest(),
         )
     if not recorded:
         raise Permanent(_("The report was deleted while it was being made."))

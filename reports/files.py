@@ -1,20 +1,66 @@
 """Where report files are kept: Django's default storage, a local folder or an S3 bucket."""
 
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
-from typing import IO, Final
+from typing import Final
 
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.utils.http import content_disposition_header
 
 _FOLDER: Final = "reports"
+#: Folder of the parts of files that are still being made.
+PARTS: Final = "parts"
 
 
-def save(name: str, content: IO[bytes]) -> str:
-    """Stores ``content`` from its beginning; returns its key. A key in use is never written over."""
-    content.seek(0)
-    return default_storage.save(f"{_FOLDER}/{name}", File(content, name=name))
+def key_of(name: str) -> str:
+    """The key of a file saved as ``name``, where that was free."""
+    return f"{_FOLDER}/{name}"
+
+
+def save(name: str, content: Iterable[bytes]) -> str:
+    """Stores ``content`` as it comes, in constant memory; returns its key. A key in use is never written over. What
+    breaks off is deleted."""
+    key = key_of(name)
+    try:
+        return default_storage.save(key, _Streamed(content, name=name))
+    except BaseException:
+        with suppress(Exception):  # it is the first error that matters, and leftovers are swept
+            default_storage.delete(key)
+        raise
+
+
+class _Streamed(File):  # type: ignore[type-arg]
+    """A file of what an iterable gives, read once from its beginning."""
+
+    def __init__(self, content: Iterable[bytes], *, name: str) -> None:
+        super().__init__(None, name=name)
+        self._content, self._rest = iter(content), b""
+
+    def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:  # noqa: ARG002
+        yield from self._content
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Storages go to the beginning first, and are there."""
+        if offset or whence:
+            raise io.UnsupportedOperation("A stream cannot go back.")
+        return 0
+
+    def read(self, size: int = -1) -> bytes:
+        while size < 0 or len(self._rest) < size:
+            piece = next(self._content, None)
+            if piece is None:
+                break
+            self._rest += piece
+        if size < 0:
+            size = len(self._rest)
+        found, self._rest = self._rest[:size], self._rest[size:]
+        return found
+
+    def __bool__(self) -> bool:
+        return True
 
 
 def open_file(key: str) -> "File[bytes]":
@@ -29,16 +75,17 @@ def delete(key: str) -> None:
 
 def stored() -> Iterator[tuple[str, datetime]]:
     """Every stored file, also those that no report has, with the time it was written (aware)."""
-    try:
-        _, names = default_storage.listdir(_FOLDER)
-    except FileNotFoundError:  # nothing has been stored yet
-        return
-    for name in names:
-        key = f"{_FOLDER}/{name}"
+    for folder in (_FOLDER, f"{_FOLDER}/{PARTS}"):
         try:
-            yield key, default_storage.get_modified_time(key)
-        except FileNotFoundError:
-            continue  # deleted by somebody else meanwhile
+            _, names = default_storage.listdir(folder)
+        except FileNotFoundError:  # nothing has been stored yet
+            continue
+        for name in names:
+            key = f"{folder}/{name}"
+            try:
+                yield key, default_storage.get_modified_time(key)
+            except FileNotFoundError:
+                continue  # deleted by somebody else meanwhile
 
 
 def storage_link(key: str, *, file_name: str, content_type: str, seconds: int) -> str | None:

@@ -188,6 +188,28 @@ class Report(models.Model):
         return [Money(total["revenue"], total["currency"], total["decimals"]) for total in self.totals]
 
 
+class ReportPart(models.Model):
+    """A part of a file being made, kept so that a killed worker's successor need not make it again.
+
+    It is as good as new while ``chain`` is what the rows up to here come to: see ``reports.parts``.
+    """
+
+    report = models.ForeignKey(Report, on_delete=models.CASCADE, db_index=False, related_name="parts")
+    number = models.IntegerField()
+    chain = models.CharField(max_length=64)
+    rows = models.IntegerField()
+    #: What the writer needs to know of it to go on: ``archive.Content``.
+    content = models.JSONField()
+    file_key = models.CharField(max_length=200)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["report", "number"], name="report_part_once")]
+        indexes: ClassVar = [models.Index(fields=["file_key"], name="report_part_by_file")]
+
+    def __str__(self) -> str:
+        return f"{self.report_id} {self.number}"
+
+
 class ReportDownload(models.Model):
     """Somebody was given a report's file. Kept for as long as the report's row."""
 

@@ -3,8 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from reports import files
-from reports.models import Report
+from django.db.models import Q
+
+from jobs.models import TERMINAL
+from reports import files, parts
+from reports.models import Report, ReportPart
 
 #: How long the row of a report, and who downloaded it, is kept.
 KEEP_ROWS: Final = timedelta(days=365)
@@ -15,9 +18,10 @@ _BATCH: Final = 500
 
 def sweep(now: datetime) -> dict[str, int]:
     """Expires what is past its time, then deletes files and rows that nobody needs. Safe to run twice at once and to
-    kill anywhere: the next run goes on. Returns how many were expired, leftover and deleted."""
+    kill anywhere: the next run goes on. Returns how many of each."""
     return {
         "expired": expire(now),
+        "parts": _discard_parts(),
         "leftovers": _delete_leftovers(now),
         "deleted": _delete_old_rows(now),
     }
@@ -36,13 +40,26 @@ def expire(now: datetime) -> int:
     return marked
 
 
+def _discard_parts() -> int:
+    """Discards the parts of reports that are made or given up. Returns of how many reports."""
+    over = Report.objects.filter(Q(ready_at__isnull=False) | Q(job=None) | Q(job__state__in=TERMINAL))
+    reports = list(over.filter(parts__isnull=False).distinct())
+    for report in reports:
+        parts.discard(report)
+    return len(reports)
+
+
 def _delete_leftovers(now: datetime) -> int:
     """Deletes files that a killed worker stored and nobody recorded, or whose report is gone."""
     old = [key for key, written in files.stored() if written < now - LEFTOVER_AGE]
     deleted = 0
     for start in range(0, len(old), _BATCH):
         batch = old[start : start + _BATCH]
-        named = set(Report.objects.filter(file_key__in=batch).values_list("file_key", flat=True))
+        named = {
+            key
+            for rows in (Report.objects, ReportPart.objects)
+            for key in rows.filter(file_key__in=batch).values_list("file_key", flat=True)
+        }
         for key in batch:
             if key not in named:
                 files.delete(key)

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import Enum, auto
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from django.db import models
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, F, Func, QuerySet, Value
+from django.db.models.expressions import Combinable
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from reports import rows
+from reports.rows import Holds
 from shop.orders import queries as orders
 from shop.orders.models import State as OrderState
 from shop.orders.queries import RevenueTotal
@@ -31,17 +33,6 @@ class Format(models.TextChoices):
 _CONTENT_TYPES: Final = {Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
 
-class Holds(Enum):
-    """What the cells of a column hold."""
-
-    TEXT = auto()
-    NUMBER = auto()
-    #: An amount in the row's own currency and decimals.
-    MONEY = auto()
-    #: An instant, shown in the shop's time.
-    MOMENT = auto()
-
-
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of a report.
@@ -53,6 +44,7 @@ class Column:
         chosen: ticked in an empty form.
         required: always there, for without it the rows cannot be told apart or the sums not checked.
         labels: turns stored values into words.
+        repeats: rows often share a value.
     """
 
     name: str
@@ -63,6 +55,18 @@ class Column:
     chosen: bool = True
     required: bool = False
     labels: type[models.TextChoices] | None = None
+    repeats: bool = True
+
+    def source(self, zone: tzinfo) -> Combinable:
+        """What the query selects: instants as the clock in ``zone`` shows them."""
+        if self.holds == Holds.MOMENT:
+            return Func(Value(str(zone)), F(self.path), function="timezone", output_field=DateTimeField())
+        return F(self.path)
+
+    def written(self) -> rows.Column:
+        """The column as writers know it, in the current language."""
+        labels = None if self.labels is None else {value: str(label) for value, label in self.labels.choices}
+        return rows.Column(str(self.title), self.width, self.holds, labels, self.repeats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +112,13 @@ SPECS: Final = {
         covers=_("Every order line of the period on all channels: what was sold, and what was taken back as a minus."),
         columns=(
             Column("time", _("Time"), "placed_at", Holds.MOMENT, 19, required=True),
-            Column("order", _("Order"), "order__code", width=16, required=True),
-            Column("number", _("Number at the channel"), "order__number", width=16, chosen=False),
+            Column("order", _("Order"), "order__code", width=16, required=True, repeats=False),
+            Column("number", _("Number at the channel"), "order__number", width=16, chosen=False, repeats=False),
             Column("channel", _("Channel"), "order__channel__name"),
             Column("state", _("State of the order"), "order__state", labels=OrderState, chosen=False),
             Column("region", _("Province or city"), "order__region", width=20),
-            Column("customer", _("Customer"), "order__customer__name", width=24, chosen=False),
-            Column("phone", _("Phone"), "order__customer__phone", chosen=False),
+            Column("customer", _("Customer"), "order__customer__name", width=24, chosen=False, repeats=False),
+            Column("phone", _("Phone"), "order__customer__phone", chosen=False, repeats=False),
             Column("sku", _("SKU"), "sku"),
             Column("product", _("Product"), "name", width=40),
             Column("category", _("Category"), "product__category__name", width=20, chosen=False),

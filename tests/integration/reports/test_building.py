@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +12,8 @@ from typing import Any
 import openpyxl
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
 from jobs import claims
@@ -22,11 +22,12 @@ from jobs.models import Job
 from jobs.models import State as JobState
 from jobs.run import Run
 from jobs.task import Cancelled, LeaseLost, Permanent, Transient
-from reports import building, files, retention, xlsx
+from reports import building, extract, files, retention
 from reports.building import WrongFile
 from reports.models import Report, State
 from reports.specs import SPECS, Kind
-from shop.orders.models import OrderLine
+from reports.xlsx.workbook import Workbook
+from shop.orders.models import Channel, OrderLine
 from tests.factories.orders import OrderFactory, OrderLineFactory
 from tests.integration.reports.conftest import (
     AT_NOON,
@@ -106,8 +107,8 @@ def test_days_begin_at_midnight_in_the_shop(transactional_db, make):
     assert rows[1]["Time"].date() in {datetime(2025, 12, 31).date(), datetime(2026, 1, 1).date()}
 
 
-def test_lines_of_one_instant_come_once_each_in_the_order_of_their_ids(transactional_db, make, monkeypatch):
-    monkeypatch.setattr(building, "_ROWS_AT_ONCE", 3)
+@pytest.mark.usefixtures("small_parts")
+def test_lines_of_one_instant_come_once_each_in_the_order_of_their_ids(transactional_db, make):
     order = OrderFactory(placed_at=AT_NOON)
     made = [OrderLineFactory(order=order, position=n, name=f"line {n}") for n in range(1, 30)]
     assert [row["Product"] for row in rows_of(make())] == [line.name for line in sorted(made, key=lambda one: one.pk)]
@@ -148,8 +149,9 @@ def test_totals_beyond_a_bigint_are_exact(transactional_db, make):
     assert summary_of(report)["Revenue in VND"] == str(3 * 2**62)
 
 
+@pytest.mark.usefixtures("small_parts")
 def test_a_full_sheet_goes_on_in_the_next(lines, make, monkeypatch):
-    monkeypatch.setattr(xlsx.Workbook.__init__, "__kwdefaults__", {"max_rows": 11})
+    monkeypatch.setitem(Workbook.__init__.__kwdefaults__, "max_rows", 15)
     report = make()
     rows = [row for table in ("Revenue", "Revenue 2", "Revenue 3") for row in rows_of(report, table)]
     assert report.row_count == len(rows) == 25
@@ -209,12 +211,11 @@ def test_rows_and_totals_are_of_one_moment_while_others_sell(lines, make):
 
 
 def test_without_the_snapshot_the_same_race_is_noticed_and_nothing_is_published(lines, ask, storage, monkeypatch):
-    @contextmanager
-    def no_snapshot():
-        with transaction.atomic():
-            yield timezone.now()
+    def no_snapshot(self, _seen):
+        self._connection = connection.copy()
+        self._connection.connect()
 
-    monkeypatch.setattr(building, "_snapshot", no_snapshot)
+    monkeypatch.setattr(extract.Reader, "__init__", no_snapshot)
     report = ask()
     worker = Worker(at_step=lambda done: sell_meanwhile(lines[3]) if done == 0 else None)
     with pytest.raises(WrongFile):
@@ -225,8 +226,18 @@ def test_without_the_snapshot_the_same_race_is_noticed_and_nothing_is_published(
 
 
 def test_the_snapshot_can_change_nothing(transactional_db):
-    with pytest.raises(Exception, match="read-only"), building._snapshot():
+    with pytest.raises(Exception, match="read-only"), extract.moment():
         OrderFactory()
+
+
+def test_a_reader_sees_the_moment_also_when_it_is_over(lines):
+    with extract.moment() as moment:
+        reader = extract.Reader(moment)
+    sell_meanwhile(lines[3])
+    with reader:
+        batches = list(reader.lines(OrderLine.objects.order_by("pk"), [F("sku")], at_once=10))
+    assert [batch.count(b"\n") for batch in batches] == [10, 10, 5]
+    assert b"late" not in b"".join(batches)
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------------------
@@ -234,19 +245,21 @@ def test_the_snapshot_can_change_nothing(transactional_db):
 
 @pytest.mark.parametrize("damage", ["drop a row", "double a row", "change an amount"])
 def test_a_file_that_does_not_hold_what_the_database_holds_is_not_published(lines, ask, storage, monkeypatch, damage):
-    real = building._rows
+    real = building._batches
 
     def wrong(*args):
-        rows = list(real(*args))
+        lines = b"".join(real(*args)).splitlines(keepends=True)
         if damage == "drop a row":
-            rows.pop(7)
+            lines.pop(7)
         elif damage == "double a row":
-            rows.append(rows[0])
+            lines[8] = lines[7]
         else:
-            rows[3][-2] += 1
-        yield from rows
+            fields = lines[3].split(b"\t")
+            fields[-3] = b"%d" % (int(fields[-3]) + 1)  # the revenue, before currency and decimals
+            lines[3] = b"\t".join(fields)
+        yield b"".join(lines)
 
-    monkeypatch.setattr(building, "_rows", wrong)
+    monkeypatch.setattr(building, "_batches", wrong)
     report = ask()
     with pytest.raises(WrongFile):
         building.build(report.pk, run=Worker())
@@ -261,17 +274,120 @@ def stop_at(step, error):
     return act
 
 
-@pytest.mark.usefixtures("lines")
-@pytest.mark.parametrize("step", [0, 9, -1])
-@pytest.mark.parametrize("error", [Cancelled, LeaseLost])
-def test_stopped_anywhere_it_leaves_nothing(ask, storage, monkeypatch, step, error):
-    monkeypatch.setattr(building, "_ROWS_AT_ONCE", 3)
+@pytest.mark.usefixtures("lines", "small_parts")
+@pytest.mark.parametrize("step", [0, 9, 18, 25, -1])
+def test_cancelled_anywhere_it_leaves_nothing(ask, storage, step):
     report = ask()
-    with pytest.raises(error):
-        building.build(report.pk, run=Worker(at_step=stop_at(step, error())))
+    with pytest.raises(Cancelled):
+        building.build(report.pk, run=Worker(at_step=stop_at(step, Cancelled())))
     assert stored(storage) == []
+    assert not report.parts.exists()
     report.refresh_from_db()
-    assert report.state_at(timezone.now()) == State.REQUESTED
+    assert report.ready_at is None
+
+
+@pytest.mark.usefixtures("lines", "small_parts")
+@pytest.mark.parametrize("step", [0, 9, 18, 25, -1])
+def test_a_worker_that_loses_its_lease_leaves_only_finished_parts(ask, storage, step):
+    report = ask()
+    with pytest.raises(LeaseLost):
+        building.build(report.pk, run=Worker(at_step=stop_at(step, LeaseLost())))
+    assert stored(storage) == sorted(part.file_key for part in report.parts.all())
+    report.refresh_from_db()
+    assert report.ready_at is None
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def written_rows(monkeypatch) -> list[int]:
+    """Rows of each part that is written from now on."""
+    written = []
+    real = Workbook.part
+
+    def count(self, number, lines, before):
+        batches = list(lines)
+        written.append(sum(map(len, batches)))
+        return real(self, number, batches, before)
+
+    monkeypatch.setattr(Workbook, "part", count)
+    return written
+
+
+@pytest.mark.usefixtures("small_parts")
+class TestParts:
+    def stopped(self, ask):
+        """A report of which three parts of six rows are there."""
+        report = ask()
+        with pytest.raises(LeaseLost):
+            building.build(report.pk, run=Worker(at_step=stop_at(21, LeaseLost())))
+        assert [part.rows for part in report.parts.order_by("number")] == [6, 6, 6]
+        return report
+
+    def finished(self, report):
+        building.build(report.pk, run=Worker(attempt=2))
+        return Report.objects.get(pk=report.pk)
+
+    def test_finished_parts_are_not_written_again(self, lines, ask, make, storage, monkeypatch):
+        report = self.stopped(ask)
+        written = written_rows(monkeypatch)
+        report = self.finished(report)
+        assert written == [6, 1]
+        assert rows_of(report) == rows_of(make(columns=report.columns, period=NEW_YEARS_EVE.year(2025)))
+        assert report.row_count == 25
+        assert report.file_key in stored(storage)
+        assert not report.parts.exists()
+
+    def test_from_the_first_change_on_everything_is_written_anew(self, lines, ask, storage, monkeypatch):
+        report = self.stopped(ask)
+        OrderLine.objects.filter(pk=lines[8].pk).update(name="another name")
+        written = written_rows(monkeypatch)
+        report = self.finished(report)
+        assert written == [6, 6, 6, 1]
+        assert rows_of(report)[8]["Product"] == "another name"
+        assert stored(storage) == [report.file_key]
+
+    def test_a_row_more_before_the_end_of_a_part_moves_all_that_follow(self, lines, ask, storage, monkeypatch):
+        report = self.stopped(ask)
+        OrderLineFactory(order=lines[0].order, position=700, placed_at=AT_NOON - timedelta(hours=1), name="first")
+        written = written_rows(monkeypatch)
+        report = self.finished(report)
+        assert written == [6, 6, 6, 6, 2]
+        assert report.row_count == 26
+        assert rows_of(report)[0]["Product"] == "first"
+
+    def test_a_name_that_changed_in_another_table_is_not_mixed(self, lines, ask, monkeypatch):
+        report = self.stopped(ask)
+        Channel.objects.update(name="Another channel")
+        assert {row["Channel"] for row in rows_of(self.finished(report))} == {"Another channel"}
+
+    def test_parts_written_by_another_release_are_not_taken_over(self, lines, ask, monkeypatch):
+        report = self.stopped(ask)
+        monkeypatch.setattr(Workbook, "signature", b"another way to write")
+        written = written_rows(monkeypatch)
+        assert self.finished(report).row_count == 25
+        assert written == [6, 6, 6, 6, 1]
+
+    def test_the_sweep_discards_parts_of_reports_that_are_over(self, lines, ask, storage):
+        report = self.stopped(ask)
+        assert retention.sweep(timezone.now())["parts"] == 0
+        jobs.cancel(report.job)
+        assert retention.sweep(timezone.now())["parts"] == 1
+        assert stored(storage) == []
+
+    def test_a_part_that_nobody_wrote_down_is_swept(self, lines, ask, storage):
+        def lose():
+            raise LeaseLost
+
+        with pytest.raises(LeaseLost):
+            building.build(ask().pk, run=Worker(before_hold=lose))
+        assert len(stored(storage)) == 1
+        assert retention.sweep(timezone.now())["leftovers"] == 0
+        assert retention.sweep(timezone.now() + retention.LEFTOVER_AGE + timedelta(minutes=1))["leftovers"] == 1
+        assert stored(storage) == []
+
+
+# --- workers that come too late --------------------------------------------------------------------------------------
 
 
 def test_a_worker_without_its_lease_stores_nothing(lines, ask, storage):
@@ -281,23 +397,20 @@ def test_a_worker_without_its_lease_stores_nothing(lines, ask, storage):
     assert stored(storage) == []
 
 
-def test_a_worker_that_loses_its_lease_while_storing_publishes_nothing_and_is_swept(lines, ask, storage):
+def test_a_worker_that_loses_its_lease_while_publishing_publishes_nothing(lines, ask, storage):
     def lose():
-        raise LeaseLost
+        if report.parts.exists():
+            raise LeaseLost
 
     report = ask()
     with pytest.raises(LeaseLost):
         building.build(report.pk, run=Worker(before_hold=lose))
-    (leftover,) = stored(storage)
+    assert stored(storage) == [part.file_key for part in report.parts.all()]
     report.refresh_from_db()
     assert report.ready_at is None
 
     building.build(report.pk, run=Worker(attempt=2))
     report.refresh_from_db()
-    assert report.file_key != leftover
-    now = timezone.now()
-    assert retention.sweep(now)["leftovers"] == 0  # it may still be about to be recorded
-    assert retention.sweep(now + retention.LEFTOVER_AGE + timedelta(minutes=1))["leftovers"] == 1
     assert stored(storage) == [report.file_key]
 
 
@@ -385,10 +498,10 @@ def test_cancelled_before_it_starts_it_never_does(lines, ask, work, storage):
 def test_cancelled_while_it_runs_it_leaves_no_file(lines, ask, work, storage, monkeypatch):
     real = building._read_back
 
-    def cancel_then_read_back(report: Report, file: Any, content: Any, run: Run) -> None:
+    def cancel_then_read_back(report: Report, key: str, content: Any, run: Run) -> None:
         jobs.cancel(report.job)
         claims.beat(run)  # what the heartbeat does every few seconds
-        real(report, file, content, run)
+        real(report, key, content, run)
 
     monkeypatch.setattr(building, "_read_back", cancel_then_read_back)
     report = ask()
@@ -424,7 +537,7 @@ from reports import tasks  # declares the jobs
 stage = sys.argv[2]
 real = getattr(building, stage)
 def stuck(*args):
-    result = list(real(*args)) if stage == "_rows" else real(*args)
+    result = list(real(*args)) if stage == "_batches" else real(*args)
     print("here", flush=True)
     time.sleep(600)
 setattr(building, stage, stuck)
@@ -433,7 +546,7 @@ runner.answer(uuid.UUID(sys.argv[1]), message=sys.argv[3])
 
 
 @pytest.mark.usefixtures("lines")
-@pytest.mark.parametrize("stage", ["_rows", "_write", "_read_back", "_publish"])
+@pytest.mark.parametrize("stage", ["_batches", "_book", "_read_back", "_publish"])
 def test_killed_anywhere_another_worker_makes_one_right_file(ask, work, storage, tmp_path, stage):
     report = ask()
     # The child has a database of the test's and files of its own settings: nothing may be visible there either.
@@ -466,8 +579,7 @@ def test_killed_anywhere_another_worker_makes_one_right_file(ask, work, storage,
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()
-    assert {path.name for path in tmp_path.iterdir()} <= {"files", "static"}  # the file being written had no name
-    assert stored(storage) == ([] if stage != "_publish" else [Report.objects.get(pk=report.pk).file_key])
+    assert {path.name for path in tmp_path.iterdir()} <= {"files", "static"}  # nothing lies about elsewhere
 
     Job.objects.filter(pk=report.job_id).update(lease_until=timezone.now() - timedelta(seconds=1))
     assert [redone.state for redone in claims.redo_lapsed()] == [JobState.WAITING]

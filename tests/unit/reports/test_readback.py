@@ -1,26 +1,22 @@
 import io
 import zipfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports import readback, xlsx
+from reports import readback
 from reports.readback import Contents, Unreadable
+from reports.rows import Column, Holds
+from reports.xlsx.workbook import MAX_ROWS
+from tests.workbooks import write
 
 
-def made(rows: list[tuple[str, Decimal, int]], *, max_rows: int = xlsx.MAX_ROWS) -> io.BytesIO:
-    stream = io.BytesIO()
-    with xlsx.Workbook(
-        stream, title="T", author="A", created=datetime(2026, 1, 1, tzinfo=UTC), max_rows=max_rows
-    ) as book:
-        book.page("Summary", "T", [("Rows", len(rows))], widths=(10, 10))
-        columns = [xlsx.Column("name"), xlsx.Column("amount"), xlsx.Column("pieces")]
-        book.table("Rows", columns, [list(row) for row in rows])
-    return stream
+def made(rows: list[tuple[str, Decimal, int]], *, max_rows: int = MAX_ROWS) -> io.BytesIO:
+    columns = [Column("name"), Column("amount", holds=Holds.MONEY), Column("pieces", holds=Holds.NUMBER)]
+    return io.BytesIO(write(rows, columns=columns, max_rows=max_rows, rows_a_part=max(1, min(3, max_rows - 1))))
 
 
 def read(stream: io.BytesIO) -> Contents:
