@@ -74,12 +74,22 @@ class Case:
         death = self.death_of.get(attempt.pid)
         return death.at if death and death.at >= attempt.began else float("inf")
 
+    def claimed(self, attempt: Attempt) -> float:
+        """When its row was claimed: a moment before its body began, or long before, if its process froze in between."""
+        return next(
+            (
+                move.at
+                for move in self.moves[attempt.job]
+                if (move.new, move.attempt) == (State.RUNNING, attempt.number)
+            ),
+            attempt.began,
+        )
+
     def freeze_of(self, attempt: Attempt) -> Outage | None:
         """The freeze of its process that fell into it."""
-        end = self.end_of(attempt)
+        start, end = self.claimed(attempt), self.end_of(attempt)
         return next(
-            (f for f in self.evidence.freezes if attempt.pid in f.pids and f.start <= end and attempt.began <= f.end),
-            None,
+            (f for f in self.evidence.freezes if attempt.pid in f.pids and f.start <= end and start <= f.end), None
         )
 
     def overlaps(self) -> list[tuple[Attempt, Attempt]]:
@@ -101,7 +111,7 @@ class Case:
             return death.blow
         if self.freeze_of(attempt):
             return Blow.FREEZE_WORKER
-        if any(o.start <= self.end_of(attempt) and attempt.began <= o.end for o in self.evidence.outages):
+        if any(o.start <= self.end_of(attempt) and self.claimed(attempt) <= o.end for o in self.evidence.outages):
             return Blow.STOP_DATABASE
         return ""
 

@@ -109,6 +109,15 @@ def test_what_is_begun_again_for_a_reason_is_no_fault(fine: Evidence, reason: di
     assert check.broken(replace(fine, lines=lines, **reason)) == {}
 
 
+def test_who_froze_between_its_claim_and_its_body_gives_the_job_back(fine: Evidence) -> None:
+    lines = [line("began", 100.0), line("left", 100.1, outcome="LeaseLost"), *began_again(103)]
+    lines.append(line("effect", 103.5, attempt=2, pid=11, applied=True))
+    moves = [replace(one, at=85.0) if one == move(100, "waiting", "running") else one for one in fine.moves]
+    woken = replace(fine, lines=lines, moves=moves, freezes=[Outage(85.1, 99.0, frozenset({10}))])
+    assert "none is begun again without a cause" not in check.broken(woken)
+    assert "none is begun again without a cause" in check.broken(replace(woken, moves=fine.moves))
+
+
 def test_who_was_killed_works_until_then(fine: Evidence) -> None:
     cut_off = [*fine.lines[:2], *began_again(103)]
     killed = replace(fine, lines=cut_off, deaths=[Death(10, 101.5, Blow.KILL_CHILD)])
