@@ -1,7 +1,7 @@
 """Reads a finished .xlsx back and counts what is in it, sharing nothing with the writer.
 
 It is what stands between a wrong file and a person who trusts it: it decompresses every byte (the archive's checksums
-are checked on the way), has an XML parser read all of it, and adds up the table's rows from their text.
+are checked on the way), has an XML parser read all of it, and adds the table's rows up from their text.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import IO, Final
-from xml.etree.ElementTree import fromstring
+from xml.etree.ElementTree import ParseError, fromstring
 from xml.parsers.expat import ExpatError, ParserCreate
 from zipfile import BadZipFile, ZipFile
 
@@ -19,11 +19,12 @@ _CHUNK: Final = 1 << 20
 #: Different rows that are kept apart before they are added up.
 _ROWS_KEPT: Final = 20_000
 _ROW_END: Final = b"</row>"
-_ROW_NUMBER: Final = re.compile(rb'<row r="(\d+)"')
-_CELL: Final = re.compile(rb'<c r="([A-Z]+)\d+"[^>]*>(?:<v>([^<]*)</v>|<is><t[^>]*>([^<]*)</t></is>)</c>')
 #: Raises rather than rounds.
 _EXACT: Final = Context(prec=100, traps=[Inexact, InvalidOperation])
 _NAMES: Final = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+
+#: The cells of one row that are asked for, as texts: first the key's, then the numbers'.
+_Cells = tuple[bytes, ...]
 
 
 class Unreadable(Exception):
@@ -47,15 +48,15 @@ def read_table(
     Unreadable.
     """
     rows = 0
-    sums = _Sums(key.encode(), [letters.encode() for letters in numbers])
+    sums = _Sums()
     try:
         with ZipFile(stream) as archive:
             for member in _sheets_of(archive, table):
-                for row in _rows_of(archive, member, checkpoint):
-                    sums.add(row)
-                    rows += 1
+                for cells in _cells_of(archive, member, [key, *numbers], checkpoint):
+                    sums.add(cells)
+                    rows += len(cells)
         return Contents(rows=rows, sums=sums.total())
-    except (BadZipFile, zlib.error, EOFError, ExpatError, SyntaxError, ArithmeticError, KeyError) as error:
+    except (BadZipFile, zlib.error, EOFError, ExpatError, ParseError, ArithmeticError, KeyError) as error:
         raise Unreadable(str(error)) from error
 
 
@@ -71,45 +72,63 @@ def _sheets_of(archive: ZipFile, table: str) -> list[str]:
     ]
 
 
-def _rows_of(archive: ZipFile, member: str, checkpoint: Callable[[], object]) -> Iterator[bytes]:
-    """The XML of each row but the heading. Raises Unreadable where a row is missing or the whole is not XML."""
-    parser = ParserCreate()
-    expected = 0
+def _cells_of(
+    archive: ZipFile, member: str, columns: Sequence[str], checkpoint: Callable[[], object]
+) -> Iterator[list[_Cells]]:
+    """The cells in ``columns`` of every row but the heading, some thousands of rows at a time. Raises Unreadable where
+    a row or a cell is missing, or the whole is not XML."""
+    finder, parser = _Finder(columns, member), ParserCreate()
     rest = b""
     with archive.open(member) as sheet:
         while chunk := sheet.read(_CHUNK):
             checkpoint()
             parser.Parse(chunk)
-            *rows, rest = (rest + chunk).split(_ROW_END)
-            for row in rows:
-                expected += 1
-                number = _ROW_NUMBER.search(row)
-                if number is None or int(number[1]) != expected:
-                    raise Unreadable(f"{member}: row {expected} is missing.")
-                if expected > 1:
-                    yield row
+            rows, end, rest = (rest + chunk).rpartition(_ROW_END)
+            yield finder.cells(rows + end)
     parser.Parse(b"", True)
+    yield finder.cells(rest)
+
+
+class _Finder:
+    """Finds cells in the XML of rows, which must come without a gap."""
+
+    def __init__(self, columns: Sequence[str], member: str) -> None:
+        self._member, self._row = member, 0
+        self._in_sheet = sorted(columns, key=lambda letters: (len(letters), letters))
+        self._places = [self._in_sheet.index(letters) for letters in columns]
+        letters = "|".join(columns).encode()
+        self._cell = re.compile(rb'<c r="(%s)(\d+)"[^>]*?(?:/>|>(?:<v>|<is><t[^>]*>)([^<]*)<)' % letters)
+
+    def cells(self, rows: bytes) -> list[_Cells]:
+        """The cells of the rows that end in ``rows``; those of the heading are left out."""
+        found = self._cell.findall(rows)
+        width, count = len(self._in_sheet), rows.count(_ROW_END)
+        wanted = [
+            (letters.encode(), b"%d" % number)
+            for number in range(self._row + 1, self._row + count + 1)
+            for letters in self._in_sheet
+        ]
+        if [cell[:2] for cell in found] != wanted:
+            missing = next((cell for cell, one in zip(wanted, found, strict=False) if cell != one[:2]), wanted[-1])
+            raise Unreadable(f"{self._member}: cell {b''.join(missing).decode()} is missing.")
+        columns = [[cell[2] for cell in found[place::width]] for place in self._places]
+        cells = list(zip(*columns, strict=True))
+        if self._row == 0:
+            del cells[:1]
+        self._row += count
+        return cells
 
 
 class _Sums:
-    """Adds rows up by the text of one column. Columns are given by their letters."""
+    """Adds rows up by the text of their first cell."""
 
-    def __init__(self, key: bytes, numbers: Sequence[bytes]) -> None:
-        self._key = key
-        self._places = {letters: place for place, letters in enumerate(numbers)}
+    def __init__(self) -> None:
         # Amounts repeat far more often than they differ: count equal ones, and turn each into a number once.
-        self._seen: Counter[tuple[bytes, tuple[bytes, ...]]] = Counter()
+        self._seen: Counter[_Cells] = Counter()
         self._sums: dict[str, list[Decimal]] = {}
 
-    def add(self, row: bytes) -> None:
-        name = b""
-        values = [b"0"] * len(self._places)
-        for letters, number, text in _CELL.findall(row):
-            if letters == self._key:
-                name = text
-            elif letters in self._places:
-                values[self._places[letters]] = number or text
-        self._seen[name, tuple(values)] += 1
+    def add(self, cells: Sequence[_Cells]) -> None:
+        self._seen.update(cells)
         if len(self._seen) > _ROWS_KEPT:
             self._settle()
 
@@ -118,8 +137,8 @@ class _Sums:
         return {name: tuple(values) for name, values in self._sums.items()}
 
     def _settle(self) -> None:
-        for (name, texts), times in self._seen.items():
+        for (name, *texts), times in self._seen.items():
             sums = self._sums.setdefault(name.decode(), [Decimal(0)] * len(texts))
             for place, text in enumerate(texts):
-                sums[place] = _EXACT.add(sums[place], _EXACT.multiply(Decimal(text.decode()), times))
+                sums[place] = _EXACT.add(sums[place], _EXACT.multiply(Decimal(text.decode() or 0), times))
         self._seen.clear()

@@ -74,7 +74,7 @@ def test_a_lost_row_is_noticed() -> None:
         before, _, rest = xml.partition(b'<row r="3">')
         return before + rest.partition(b"</row>")[2]
 
-    with pytest.raises(Unreadable, match="row 3 is missing"):
+    with pytest.raises(Unreadable, match="cell A3 is missing"):
         read(damaged(made(ROWS), lose))
 
 
