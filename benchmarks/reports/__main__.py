@@ -1,0 +1,111 @@
+"""Report writers beside each other: ``./run bench reports [--lines 200000,1000000] [--only ours,xlsxwriter]``.
+
+Seeds a shop, lets each contestant write all its lines into an .xlsx file, in a process of its own on the same data, and
+counts CPU (its own and PostgreSQL's) and memory. The other libraries are installed from their packages into a virtual
+environment of their own the first time. Prints Markdown.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.kernel import machine
+from benchmarks.kernel.servers import Servers
+from deploy.local.machine import ROOT, VAR
+from deploy.local.within import one_line_errors
+
+PEERS: Final = ("XlsxWriter==3.2.9", "rustpy-xlsxwriter==0.8.0", "lxml==6.0.2")
+SHOWN: Final = {
+    "openpyxl_models": "ORM objects, openpyxl write-only (lxml)",
+    "openpyxl_tuples": "values_list, openpyxl write-only (lxml)",
+    "xlsxwriter": "values_list, XlsxWriter constant memory",
+    "rustpy": "values_list, rustpy-xlsxwriter",
+    "ours": "Backroom, the file",
+    "ours_read_back": "Backroom, the file read back as well",
+    "floor": "floor: COPY's text, compressed",
+}
+
+
+def python(folder: Path) -> str:
+    """The interpreter of a virtual environment with the other libraries, and with everything that this one has."""
+    home = folder / "peers"
+    if not (home / "installed").exists():
+        venv.create(home, with_pip=True, clear=True)
+        subprocess.run([home / "bin" / "pip", "install", "--quiet", *PEERS], check=True)
+        library = Path(sysconfig.get_path("purelib", vars={"base": str(home)}))
+        (library / "backroom.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        (home / "installed").touch()
+    return str(home / "bin" / "python")
+
+
+def table(servers: Servers, folder: Path, lines: int, names: Sequence[str]) -> None:
+    env = {
+        **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+        "PYTHONPATH": str(ROOT),
+        "DATABASE_URL": servers.database("reports"),
+        "CELERY_BROKER_URL": servers.brokers["valkey"].url,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "SECRET_KEY": "benchmark",
+        "HTTPS_ONLY": "no",
+        "LOG_LEVEL": "WARNING",
+        "BACKROOM_VAR": str(folder),
+    }
+    for command in (["migrate", "--verbosity=0"], ["seed", f"--lines={lines}"]):
+        subprocess.run(
+            [sys.executable, "manage.py", *command], cwd=ROOT, env=env, check=True, stdout=subprocess.DEVNULL
+        )
+    found = {}
+    for name in names:
+        before = machine.cpu(servers.postgres.pid)
+        out = folder / f"{name}.xlsx"
+        command = [python(folder), "-m", "benchmarks.reports.contestants", name, str(out)]
+        found[name] = machine.ask(command, env) | {"postgres": 0.0}
+        found[name]["postgres"] = machine.cpu(servers.postgres.pid) - before
+        out.unlink()
+    rows = {result["rows"] for result in found.values()}
+    if len(rows) != 1:
+        raise RuntimeError(f"Not all wrote the same rows: {found}")
+    _print(found, rows.pop())
+
+
+def _print(found: dict[str, dict[str, Any]], rows: int) -> None:
+    print(f"\n### {rows:,} rows, 12 columns\n")
+    print(
+        "| | its CPU, s | PostgreSQL's, s | both | × Backroom | µs per row | peak RSS, MB | of it before | file, MB |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    ours = found.get("ours")
+    for name, result in found.items():
+        both = result["cpu"] + result["postgres"]
+        ratio = f"{both / (ours['cpu'] + ours['postgres']):.1f}" if ours else "–"
+        print(
+            f"| {SHOWN[name]} | {result['cpu']:.1f} | {result['postgres']:.1f} | {both:.1f} | {ratio} |"
+            f" {both / rows * 1e6:.1f} | {result['rss']:.0f} | {result['rss_before']:.0f} |"
+            f" {result['size'] / 1e6:.0f} |",
+            flush=True,
+        )
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="./run bench reports", description=__doc__)
+    parser.add_argument("--lines", default="200000,1000000", help="sizes of the shop, by commas (default: %(default)s)")
+    parser.add_argument("--only", default=",".join(SHOWN), help="by commas, of: %(default)s")
+    options = parser.parse_args(arguments)
+    folder = VAR / "bench" / "reports"
+    servers = Servers(folder, rabbitmq=False)
+    try:
+        for lines in options.lines.split(","):
+            table(servers, folder, int(lines), options.only.split(","))
+    finally:
+        servers.close()
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main(sys.argv[1:])

@@ -1,0 +1,262 @@
+"""The contestants: each writes one year's lines into an .xlsx file, and says what it cost.
+
+``python -m benchmarks.reports.contestants NAME OUT``, one process each. Prints one JSON object.
+"""
+
+import hashlib
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from django.db import connection  # noqa: E402
+from django.utils import timezone, translation  # noqa: E402
+
+from reports import building, extract, parts  # noqa: E402
+from reports.archive import Content  # noqa: E402
+from reports.models import Report  # noqa: E402
+from reports.periods import Period  # noqa: E402
+from reports.specs import SPECS, Format, Kind  # noqa: E402
+from reports.xlsx.workbook import Part  # noqa: E402
+from shop.accounts.models import User  # noqa: E402
+from shop.money import to_decimal  # noqa: E402
+from shop.orders.queries import lines_between  # noqa: E402
+
+#: Twelve columns, in the report's order.
+COLUMNS = (
+    "time", "order", "channel", "region", "customer", "sku", "product", "quantity", "unit_price", "discount", "revenue",
+    "currency",
+)  # fmt: skip
+PERIOD = Period(datetime(2000, 1, 1).date(), datetime(2099, 12, 31).date())  # noqa: DTZ001
+PATHS = [column.path for column in SPECS[Kind.REVENUE].columns if column.name in COLUMNS]
+
+
+def _report() -> Report:
+    return Report(
+        owner=User(username="bench", display_name="Bench"),
+        kind=Kind.REVENUE,
+        format=Format.XLSX,
+        first_day=PERIOD.first,
+        last_day=PERIOD.last,
+        columns=list(COLUMNS),
+        language="en",
+    )
+
+
+class _Undisturbed:
+    """A run that nobody stops."""
+
+    def progress(self, *_: object) -> None: ...
+    def checkpoint(self) -> None: ...
+
+
+def ours(out: Path) -> int:
+    """The product's own way, but for the rows that say how far it is: totals, snapshot, COPY, parts, file."""
+    report, run = _report(), _Undisturbed()
+    start, end = PERIOD.instants(timezone.get_default_timezone())
+    with extract.moment() as moment:
+        content = building._Content(moment.as_of, list(report.spec.totals(start=start, end=end)))
+        reader = extract.Reader(moment)
+    book = building._book(report, content)
+    written, chain, before, number = [], hashlib.sha256(), Content(), 0
+    with reader:
+        batches = building._batches(report, reader)
+        while batch := parts._read(_some(batches, book.rows_a_part // parts.LINES_AT_ONCE), chain, run):  # type: ignore[arg-type]
+            path = out.with_suffix(f".{number}")
+            packed, before = book.part(number, parts._lines(batch, run, 0), before)  # type: ignore[arg-type]
+            path.write_bytes(packed)
+            written.append(Part(before, sum(one.count(b"\n") for one in batch), _blocks(path)))
+            number += 1
+    with out.open("wb") as file:
+        for piece in book.whole(written):
+            file.write(piece)
+    for place in range(number):
+        out.with_suffix(f".{place}").unlink()
+    return content.rows
+
+
+def _some(batches: Iterator[bytes], count: int) -> Iterator[bytes]:
+    for _ in range(count):
+        batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            yield block
+
+
+def ours_read_back(out: Path) -> int:
+    """The same, and what the product does before anybody gets the file: read it back and add it up."""
+    from reports import readback
+
+    ours(out)
+    with out.open("rb") as file:
+        found = readback.read_table(file, table="Revenue", key="L", numbers=["H", "K"], checkpoint=lambda: None)
+    return found.rows
+
+
+def _rows() -> Iterator[tuple[Any, ...]]:
+    """Tuples as an exporter in Django would fetch them, converted for a spreadsheet."""
+    zone = timezone.get_default_timezone()
+    start, end = PERIOD.instants(zone)
+    found = lines_between(start=start, end=end).values_list(*PATHS, "decimals")
+    for at, *texts, quantity, price, discount, revenue, currency, decimals in found.iterator(chunk_size=2000):
+        yield (
+            at.astimezone(zone).replace(tzinfo=None),
+            *texts,
+            quantity,
+            to_decimal(price, currency, decimals),
+            to_decimal(discount, currency, decimals),
+            to_decimal(revenue, currency, decimals),
+            currency,
+        )
+
+
+def openpyxl_models(out: Path) -> int:
+    """Model objects by ``iterator()``, openpyxl's write-only mode with lxml."""
+    from openpyxl import Workbook
+
+    zone = timezone.get_default_timezone()
+    start, end = PERIOD.instants(zone)
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Revenue")
+    sheet.append(COLUMNS)
+    count = 0
+    found = lines_between(start=start, end=end).select_related("order__channel", "order__customer")
+    for line in found.iterator(chunk_size=2000):
+        order = line.order
+        sheet.append(
+            (
+                line.placed_at.astimezone(zone).replace(tzinfo=None),
+                order.code,
+                order.channel.name,
+                order.region,
+                order.customer.name if order.customer else None,
+                line.sku,
+                line.name,
+                line.quantity,
+                to_decimal(line.unit_price, line.currency, line.decimals),
+                to_decimal(line.discount, line.currency, line.decimals),
+                to_decimal(line.revenue, line.currency, line.decimals),
+                line.currency,
+            )
+        )
+        count += 1
+    book.save(out)
+    return count
+
+
+def openpyxl_tuples(out: Path) -> int:
+    """The same from ``values_list``."""
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Revenue")
+    sheet.append(COLUMNS)
+    count = 0
+    for row in _rows():
+        sheet.append(row)
+        count += 1
+    book.save(out)
+    return count
+
+
+def xlsxwriter(out: Path) -> int:
+    """``values_list`` and XlsxWriter in constant memory, with the options that keep texts texts."""
+    import xlsxwriter as library
+
+    book = library.Workbook(str(out), {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    sheet = book.add_worksheet("Revenue")
+    at = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+    sheet.write_row(0, 0, COLUMNS)
+    number = 0
+    for number, (moment, *rest) in enumerate(_rows(), start=1):
+        sheet.write_datetime(number, 0, moment, at)
+        sheet.write_row(number, 1, rest)
+    book.close()
+    return number
+
+
+def rustpy(out: Path) -> int:
+    """``values_list`` and rustpy-xlsxwriter, fed by a generator."""
+    from rustpy_xlsxwriter import write_worksheet
+
+    count = 0
+
+    def records() -> Iterator[dict[str, Any]]:
+        nonlocal count
+        for row in _rows():
+            count += 1
+            yield dict(zip(COLUMNS, (float(v) if type(v).__name__ == "Decimal" else v for v in row), strict=True))
+
+    write_worksheet(records(), str(out), sheet_name="Revenue")
+    return count
+
+
+def floor(out: Path) -> int:
+    """COPY's text, compressed: nothing is made of it."""
+    from isal import isal_zlib
+
+    zone = timezone.get_default_timezone()
+    start, end = PERIOD.instants(zone)
+    columns = [column.source(zone) for column in SPECS[Kind.REVENUE].columns if column.name in COLUMNS]
+    count = 0
+    packer = isal_zlib.compressobj(1)
+    with extract.moment() as moment:
+        reader = extract.Reader(moment)
+    with reader, out.open("wb") as file:
+        for batch in reader.lines(lines_between(start=start, end=end), columns, at_once=500):
+            file.write(packer.compress(batch))
+            count += batch.count(b"\n")
+        file.write(packer.flush())
+    return count
+
+
+CONTESTANTS: dict[str, Callable[[Path], int]] = {
+    "ours": ours,
+    "ours_read_back": ours_read_back,
+    "openpyxl_models": openpyxl_models,
+    "openpyxl_tuples": openpyxl_tuples,
+    "xlsxwriter": xlsxwriter,
+    "rustpy": rustpy,
+    "floor": floor,
+}
+
+
+def main() -> None:
+    name, out = sys.argv[1], Path(sys.argv[2])
+    connection.ensure_connection()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    cpu, wall = time.process_time(), time.perf_counter()
+    with translation.override("en"):
+        rows = CONTESTANTS[name](out)
+    print(
+        json.dumps(
+            {
+                "rows": rows,
+                "cpu": time.process_time() - cpu,
+                "wall": time.perf_counter() - wall,
+                "rss_before": before / 1024,
+                "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "size": out.stat().st_size,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
