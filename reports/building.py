@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import IO, Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -27,8 +27,11 @@ from django.utils.translation import gettext_noop
 
 from jobs.run import Run
 from jobs.task import Cancelled, LeaseLost, Permanent, Transient
-from reports import extract, files, parts, readback
+from reports import csv, extract, files, parts
 from reports.models import Report
+from reports.specs import Format
+from reports.writers import Contents, Unreadable, Writer
+from reports.xlsx import readback
 from reports.xlsx.cells import column_letters
 from reports.xlsx.workbook import ROWS_A_PART, Summary, Value, Workbook
 from shop.orders.queries import RevenueTotal
@@ -90,16 +93,16 @@ def _make(report: Report, run: Run) -> None:
         reader = extract.Reader(moment)
     with reader:
         run.progress(0, content.rows, _ROWS)
-        book = _book(report, content)
+        writer = _writer(report, content)
         with closing(_batches(report, reader)) as batches:
-            written = parts.write(report, book, batches, run)
+            written = parts.write(report, writer, batches, run)
     rows = sum(part.rows for part in written)
     if rows != content.rows:
         raise WrongFile(f"{rows} rows written, {content.rows} counted.")
     if not run.lease_ok():
         raise LeaseLost
     digest = _Digest()
-    key = files.save(_name(report, run.attempt), digest.of(book.whole(written), run))
+    key = files.save(_name(report, run.attempt), digest.of(writer.whole(written), run))
     try:
         _read_back(report, key, content, run)
         _publish(report, key, content, digest, run)
@@ -115,8 +118,11 @@ def _name(report: Report, attempt: int) -> str:
     return f"{report.pk}-{attempt}.{report.format}"
 
 
-def _book(report: Report, content: _Content) -> Workbook:
+def _writer(report: Report, content: _Content) -> Writer:
     spec = report.spec
+    columns = [column.written() for column in spec.selected(report.columns)]
+    if report.format == Format.CSV:
+        return csv.Writer(columns, rows_a_part=ROWS_A_PART)
     title, author = f"{spec.title} {_days(report)}", report.owner.shown_name
     return Workbook(
         title=title,
@@ -124,7 +130,7 @@ def _book(report: Report, content: _Content) -> Workbook:
         created=content.as_of,
         summary=Summary(_("Summary"), title, list(_summary(report, content, author))),
         table=_table(report),
-        columns=[column.written() for column in spec.selected(report.columns)],
+        columns=columns,
         rows=content.rows,
         compression=settings.REPORT_COMPRESSION,
         rows_a_part=ROWS_A_PART,
@@ -184,21 +190,29 @@ def _summary(report: Report, content: _Content, author: str) -> Iterator[tuple[s
 def _read_back(report: Report, key: str, content: _Content, run: Run) -> None:
     """Raises WrongFile unless the file, read from its bytes, adds up to what the database did."""
     run.progress(content.rows, content.rows, _ROWS_READ_BACK)
-    letters = {column.name: column_letters(place) for place, column in enumerate(report.spec.selected(report.columns))}
     try:
         with files.open_file(key) as file:
-            found = readback.read_table(
-                file,
-                table=_table(report),
-                key=letters[report.spec.key],
-                numbers=[letters[name] for name in report.spec.sums],
-                checkpoint=run.checkpoint,
-            )
-    except readback.Unreadable as error:
+            found = _read(report, file, run)
+    except Unreadable as error:
         raise WrongFile(str(error)) from error
     expected = {total.revenue.currency: (Decimal(total.quantity), total.revenue.value) for total in content.totals}
     if (found.rows, dict(found.sums)) != (content.rows, expected):
         raise WrongFile(f"Read back {found.rows} rows {found.sums}; the database has {content.rows} rows {expected}.")
+
+
+def _read(report: Report, file: IO[bytes], run: Run) -> Contents:
+    spec = report.spec
+    places = {column.name: place for place, column in enumerate(spec.selected(report.columns))}
+    key, numbers = places[spec.key], [places[name] for name in spec.sums]
+    if report.format == Format.CSV:
+        return csv.read_table(file, key=key, numbers=numbers, checkpoint=run.checkpoint)
+    return readback.read_table(
+        file,
+        table=_table(report),
+        key=column_letters(key),
+        numbers=[column_letters(place) for place in numbers],
+        checkpoint=run.checkpoint,
+    )
 
 
 def _publish(report: Report, key: str, content: _Content, digest: _Digest, run: Run) -> None:

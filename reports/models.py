@@ -198,8 +198,8 @@ class ReportPart(models.Model):
     number = models.IntegerField()
     chain = models.CharField(max_length=64)
     rows = models.IntegerField()
-    #: What the writer needs to know of it to go on: ``archive.Content``.
-    content = models.JSONField()
+    #: What the writer needs to know in order to go on: ``writers.State``.
+    state = models.JSONField()
     file_key = models.CharField(max_length=200)
 
     class Meta:

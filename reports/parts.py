@@ -8,7 +8,6 @@ written anew. What comes out is one file of one moment, whoever wrote which part
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from itertools import count, islice
 from typing import Final
 
@@ -18,42 +17,42 @@ from django.utils.translation import gettext as _
 from jobs.run import Run
 from jobs.task import LeaseLost, Permanent
 from reports import files
-from reports.archive import Content
 from reports.models import Report, ReportPart
-from reports.xlsx.workbook import Part, Workbook
+from reports.writers import Part, State, Writer
 
 #: Lines that go through the writer in one go. A part must be a whole number of such batches.
 LINES_AT_ONCE: Final = 514
 _BLOCK: Final = 1 << 20
 
 
-def write(report: Report, book: Workbook, batches: Iterator[bytes], run: Run) -> list[Part]:
-    """Writes the parts of ``book``, or takes over those that are there. ``batches``: ``LINES_AT_ONCE`` lines each, as
+def write(report: Report, writer: Writer, batches: Iterator[bytes], run: Run) -> list[Part]:
+    """Writes the parts of ``writer``, or takes over those that are there. ``batches``: ``LINES_AT_ONCE`` lines each, as
     ``extract.Reader`` gives them. Raises Cancelled, LeaseLost."""
     kept = {part.number: part for part in report.parts.all()}
-    chain = hashlib.sha256(book.signature)
+    chain = hashlib.sha256(writer.signature)
     written: list[Part] = []
-    content, rows = Content(), 0
+    state: State = {}
+    rows = 0
     for number in count():
-        part = _read(islice(batches, book.rows_a_part // LINES_AT_ONCE), chain, run)
+        part = _read(islice(batches, writer.rows_a_part // LINES_AT_ONCE), chain, run)
         if not part:
             break
         there = kept.get(number)
         if there is None or there.chain != chain.hexdigest():
-            packed, content = book.part(number, _lines(part, run, rows), content)
+            packed, state = writer.part(number, _lines(part, run, rows), state)
             new = ReportPart(
                 report=report,
                 number=number,
                 chain=chain.hexdigest(),
                 rows=sum(batch.count(b"\n") for batch in part),
-                content=asdict(content),
+                state=state,
             )
             there = _keep(new, packed, there, run)
         else:
-            content = Content(**there.content)
+            state = there.state
         rows += there.rows
         run.progress(rows)
-        written.append(Part(content, there.rows, _stored(there.file_key)))
+        written.append(Part(state, there.rows, _stored(there.file_key)))
     return written
 
 

@@ -24,13 +24,17 @@ class Kind(models.TextChoices):
 
 class Format(models.TextChoices):
     XLSX = "xlsx", "Excel"
+    CSV = "csv", "CSV"
 
     @property
     def content_type(self) -> str:
         return _CONTENT_TYPES[self]
 
 
-_CONTENT_TYPES: Final = {Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+_CONTENT_TYPES: Final = {
+    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Format.CSV: "text/csv; charset=utf-8",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from reports.archive import Content
 from reports.rows import Column, Holds
-from reports.xlsx.workbook import MAX_ROWS, Part, Summary, Workbook
+from reports.writers import Part, State
+from reports.xlsx.workbook import MAX_ROWS, Summary, Workbook
 
 Field = str | int | Decimal | datetime | date | None
 
@@ -59,9 +59,10 @@ def write(
         rows_a_part=rows_a_part,
     )
     lines = [line_of(row) for row in rows]
-    content, parts = Content(), []
+    state: State = {}
+    parts = []
     for number, start in enumerate(range(0, len(lines), rows_a_part)):
         part = lines[start : start + rows_a_part]
-        packed, content = book.part(number, [part[:2], part[2:]], content)
-        parts.append(Part(content, len(part), [packed]))
+        packed, state = book.part(number, [part[:2], part[2:]], state)
+        parts.append(Part(state, len(part), [packed]))
     return b"".join(book.whole(parts))

@@ -23,11 +23,10 @@ from django.db import connection  # noqa: E402
 from django.utils import timezone, translation  # noqa: E402
 
 from reports import building, extract, parts  # noqa: E402
-from reports.archive import Content  # noqa: E402
 from reports.models import Report  # noqa: E402
 from reports.periods import Period  # noqa: E402
 from reports.specs import SPECS, Format, Kind  # noqa: E402
-from reports.xlsx.workbook import Part  # noqa: E402
+from reports.writers import Part, State  # noqa: E402
 from shop.accounts.models import User  # noqa: E402
 from shop.money import to_decimal  # noqa: E402
 from shop.orders.queries import lines_between  # noqa: E402
@@ -67,8 +66,9 @@ def ours(out: Path) -> int:
     with extract.moment() as moment:
         content = building._Content(moment.as_of, list(report.spec.totals(start=start, end=end)))
         reader = extract.Reader(moment)
-    book = building._book(report, content)
-    written, chain, before, number = [], hashlib.sha256(), Content(), 0
+    book = building._writer(report, content)
+    written, chain, number = [], hashlib.sha256(), 0
+    before: State = {}
     with reader:
         batches = building._batches(report, reader)
         while batch := parts._read(_some(batches, book.rows_a_part // parts.LINES_AT_ONCE), chain, run):  # type: ignore[arg-type]
@@ -101,7 +101,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 def ours_read_back(out: Path) -> int:
     """The same, and what the product does before anybody gets the file: read it back and add it up."""
-    from reports import readback
+    from reports.xlsx import readback
 
     ours(out)
     with out.open("rb") as file:

@@ -10,7 +10,7 @@ Rows are never dropped. Where a sheet is full, the next one goes on under the sa
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -25,6 +25,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from reports import archive
 from reports.archive import Archive, Compression, Content, Packer
 from reports.rows import Column
+from reports.writers import Part, State
 from reports.xlsx import styles
 from reports.xlsx.cells import MAX_TEXT, all_letters, compile_sheet_rows
 from reports.xlsx.styles import Style
@@ -63,15 +64,6 @@ class Summary:
     title: str
     values: Sequence[tuple[str, Value]]
     charts: Sequence[Chart] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part that has been written: what its sheet holds up to and with it, and its bytes."""
-
-    content: Content
-    rows: int
-    packed: Iterable[bytes]
 
 
 class Workbook:
@@ -118,21 +110,17 @@ class Workbook:
         full, rest = divmod(self._rows, self._rows_a_sheet)
         return [self._rows_a_sheet] * full + [rest] * (rest > 0 or not full)
 
-    def part(self, number: int, lines: Iterable[Sequence[str]], before: Content) -> tuple[bytes, Content]:
-        """Part ``number`` (from 0) of the rows; ``before`` is what its sheet held with the part before it.
-
-        ``lines``: batches of lines of COPY's text, ``rows_a_part`` of them in all, fewer only in the last part.
-        """
+    def part(self, number: int, lines: Iterable[Sequence[str]], before: State) -> tuple[bytes, State]:
+        """See ``writers.Writer``. The state is what the part's sheet holds so far."""
         place = number % self._parts_a_sheet
-        if place == 0:
-            _, before = self._head(number)
+        _, content = self._head(number) if place == 0 else (b"", Content(**before))
         row = place * self.rows_a_part + _FIRST_ROW
-        packer, packed = Packer(self._compression, before), []
+        packer, packed = Packer(self._compression, content), []
         for batch in lines:
             packed.append(packer.pack(self._compiled(batch, row).encode()))
             row += len(batch)
         rest, content = packer.end()
-        return b"".join([*packed, rest]), content
+        return b"".join([*packed, rest]), asdict(content)
 
     @property
     def signature(self) -> bytes:
@@ -157,7 +145,7 @@ class Workbook:
     def _sheet(self, written: Archive, place: int, head: bytes, parts: Sequence[Part], tail: bytes) -> Iterator[bytes]:
         packed_head, content = archive.pack(head, self._compression, last=False)
         if parts:
-            content = parts[-1].content
+            content = Content(**parts[-1].state)
         packed_tail, content = archive.pack(tail, self._compression, content, last=True)
         yield from written.member(_sheet_name(place), content, _all(packed_head, parts, packed_tail))
 

@@ -84,13 +84,14 @@ def ask(owner: User) -> Callable[..., Report]:
         by: User = owner,
         columns: Sequence[str] | None = None,
         language: str = "en",
+        format: Format = Format.XLSX,
         now: datetime | None = None,
     ) -> Report:
         with translation.override(language):
             return services.request_report(
                 owner=by,
                 kind=Kind.REVENUE,
-                format=Format.XLSX,
+                format=format,
                 period=period,
                 columns=default_columns(Kind.REVENUE) if columns is None else columns,
                 now=now or timezone.now(),

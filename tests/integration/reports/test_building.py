@@ -1,5 +1,7 @@
+import csv
 import errno
 import hashlib
+import io
 import os
 import signal
 import subprocess
@@ -25,7 +27,7 @@ from jobs.task import Cancelled, LeaseLost, Permanent, Transient
 from reports import building, extract, files, retention
 from reports.building import WrongFile
 from reports.models import Report, State
-from reports.specs import SPECS, Kind
+from reports.specs import SPECS, Format, Kind
 from reports.xlsx.workbook import Workbook
 from shop.orders.models import Channel, OrderLine
 from tests.factories.orders import OrderFactory, OrderLineFactory
@@ -161,6 +163,20 @@ def test_a_full_sheet_goes_on_in_the_next(lines, make, monkeypatch):
 def test_a_period_without_sales_makes_an_empty_table(transactional_db, make):
     report = make()
     assert (report.row_count, report.totals, rows_of(report)) == (0, [], [])
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_csv_file_holds_the_same_rows(lines, make, storage):
+    report = make(format=Format.CSV, columns=ALL_COLUMNS)
+    assert report.file_name == "Revenue 2025-01-01 – 2025-12-31.csv"
+    rows = list(csv.DictReader(io.StringIO(content_of(report).decode("utf-8-sig"), newline="")))
+    sheet = rows_of(make(columns=ALL_COLUMNS))
+    assert [row["SKU"] for row in rows] == [row["SKU"] for row in sheet]
+    assert [Decimal(row["Revenue"]) for row in rows] == [Decimal(str(row["Revenue"])) for row in sheet]
+    assert [row["Time"][:19] for row in rows] == [str(row["Time"])[:19] for row in sheet]
+    assert report.row_count == 25
+    assert report.totals[1]["revenue"] == by_sql()["VND"][2]
+    assert stored(storage).count(report.file_key) == 1
 
 
 def test_only_the_columns_that_were_asked_for_and_those_always_there(lines, make):
@@ -546,7 +562,7 @@ runner.answer(uuid.UUID(sys.argv[1]), message=sys.argv[3])
 
 
 @pytest.mark.usefixtures("lines")
-@pytest.mark.parametrize("stage", ["_batches", "_book", "_read_back", "_publish"])
+@pytest.mark.parametrize("stage", ["_batches", "_writer", "_read_back", "_publish"])
 def test_killed_anywhere_another_worker_makes_one_right_file(ask, work, storage, tmp_path, stage):
     report = ask()
     # The child has a database of the test's and files of its own settings: nothing may be visible there either.

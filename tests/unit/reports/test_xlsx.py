@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
 from python_calamine import CalamineWorkbook
 
-from reports.archive import Content
 from reports.rows import Column, Holds
+from reports.writers import Part
 from reports.xlsx import cells, workbook
 from reports.xlsx.styles import Style
-from reports.xlsx.workbook import Chart, Part, Summary, Workbook
+from reports.xlsx.workbook import Chart, Summary, Workbook
 from tests.workbooks import CREATED, Field, line_of, write
 
 
@@ -305,9 +305,9 @@ def test_pieces_that_are_not_what_was_packed_make_no_file() -> None:
     book = Workbook(
         title="", author="", created=CREATED, summary=Summary("S", "", []), table="T", columns=[Column("a")], rows=1
     )
-    packed, content = book.part(0, [[line_of(["x"])]], Content())
+    packed, state = book.part(0, [[line_of(["x"])]], {})
     with pytest.raises(ValueError, match="packed"):
-        list(book.whole([Part(content, 1, [packed[:-1]])]))
+        list(book.whole([Part(state, 1, [packed[:-1]])]))
 
 
 @pytest.mark.parametrize("name", ["", "a" * 32, "a/b", "a[b", "what?", "Summary", "summary"])

@@ -6,37 +6,21 @@ are checked on the way), has an XML parser read all of it, and adds the table's 
 
 import re
 import zlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Final
 from xml.etree.ElementTree import ParseError, fromstring
 from xml.parsers.expat import ExpatError, ParserCreate
 from zipfile import BadZipFile, ZipFile
 
+from reports.summing import Sums
+from reports.writers import Contents, Unreadable
+
 _CHUNK: Final = 1 << 20
-#: Different rows that are kept apart before they are added up.
-_ROWS_KEPT: Final = 20_000
 _ROW_END: Final = b"</row>"
-#: Raises rather than rounds.
-_EXACT: Final = Context(prec=100, traps=[Inexact, InvalidOperation])
 _NAMES: Final = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 
 #: The cells of one row that are asked for, as texts: first the key's, then the numbers'.
 _Cells = tuple[bytes, ...]
-
-
-class Unreadable(Exception):
-    """The file is not what it should be. The message says where."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What a table in a file holds: its rows, and for each value of the key column the sums of the number columns."""
-
-    rows: int
-    sums: Mapping[str, tuple[Decimal, ...]]
 
 
 def read_table(
@@ -48,7 +32,7 @@ def read_table(
     Unreadable.
     """
     rows = 0
-    sums = _Sums()
+    sums = Sums()
     try:
         with ZipFile(stream) as archive:
             for member in _sheets_of(archive, table):
@@ -117,28 +101,3 @@ class _Finder:
             del cells[:1]
         self._row += count
         return cells
-
-
-class _Sums:
-    """Adds rows up by the text of their first cell."""
-
-    def __init__(self) -> None:
-        # Amounts repeat far more often than they differ: count equal ones, and turn each into a number once.
-        self._seen: Counter[_Cells] = Counter()
-        self._sums: dict[str, list[Decimal]] = {}
-
-    def add(self, cells: Sequence[_Cells]) -> None:
-        self._seen.update(cells)
-        if len(self._seen) > _ROWS_KEPT:
-            self._settle()
-
-    def total(self) -> dict[str, tuple[Decimal, ...]]:
-        self._settle()
-        return {name: tuple(values) for name, values in self._sums.items()}
-
-    def _settle(self) -> None:
-        for (name, *texts), times in self._seen.items():
-            sums = self._sums.setdefault(name.decode(), [Decimal(0)] * len(texts))
-            for place, text in enumerate(texts):
-                sums[place] = _EXACT.add(sums[place], _EXACT.multiply(Decimal(text.decode() or 0), times))
-        self._seen.clear()

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports import readback
-from reports.readback import Contents, Unreadable
+from reports import summing
 from reports.rows import Column, Holds
+from reports.writers import Contents, Unreadable
+from reports.xlsx import readback
 from reports.xlsx.workbook import MAX_ROWS
 from tests.workbooks import write
 
@@ -63,7 +64,7 @@ def test_sums_are_exact_over_any_number_of_sheets(rows: list[tuple[str, Decimal,
 
 
 def test_more_kinds_of_rows_than_are_kept_apart_are_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readback, "_ROWS_KEPT", 3)
+    monkeypatch.setattr(summing, "_ROWS_KEPT", 3)
     monkeypatch.setattr(readback, "_CHUNK", 100)
     contents = read(made([("VND", Decimal(number), 1) for number in range(100)]))
     assert contents.sums == {"VND": (Decimal(4950), Decimal(100))}
