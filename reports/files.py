@@ -88,6 +88,19 @@ def stored() -> Iterator[tuple[str, datetime]]:
                 continue  # deleted by somebody else meanwhile
 
 
+def abort_dead_uploads(before: datetime) -> int:
+    """Gives up uploads in pieces that began before then: an object store keeps, and bills, the pieces of one that was
+    cut off until somebody says so. Returns how many; none in a folder, which knows no such thing."""
+    bucket = getattr(default_storage, "bucket", None)
+    if bucket is None:
+        return 0
+    uploads = bucket.multipart_uploads.filter(Prefix=f"{_FOLDER}/")
+    dead = [upload for upload in uploads if upload.initiated < before]
+    for upload in dead:
+        upload.abort()
+    return len(dead)
+
+
 def storage_link(key: str, *, file_name: str, content_type: str, seconds: int) -> str | None:
     """An address at which the storage itself hands out the file for ``seconds``; None where it cannot (a folder)."""
     if not getattr(default_storage, "querystring_auth", False):

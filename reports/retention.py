@@ -23,6 +23,7 @@ def sweep(now: datetime) -> dict[str, int]:
         "expired": expire(now),
         "parts": _discard_parts(),
         "leftovers": _delete_leftovers(now),
+        "uploads": files.abort_dead_uploads(now - LEFTOVER_AGE),
         "deleted": _delete_old_rows(now),
     }
 

@@ -329,5 +329,5 @@ def test_the_sweep_runs_as_a_job(report, storage):
     (bell,) = ringing.ring("control", 10)
     assert runner.answer(bell.job_id, message=bell.message) == "succeeded"
     job.refresh_from_db()
-    assert job.result == {"expired": 1, "parts": 0, "leftovers": 0, "deleted": 0}
+    assert job.result == {"expired": 1, "parts": 0, "leftovers": 0, "uploads": 0, "deleted": 0}
     assert stored(storage) == []

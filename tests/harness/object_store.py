@@ -1,0 +1,106 @@
+"""A real S3 server for tests: SeaweedFS from its wheel, on free ports of this machine, gone with the test run."""
+
+import json
+import shutil
+import sysconfig
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+
+from deploy.local.machine import free_port
+from tests.harness.processes import Process, wait_for
+
+ACCESS_KEY: Final = "test-access"
+SECRET_KEY: Final = "test-secret-of-this-run-alone"  # noqa: S105
+REGION: Final = "us-east-1"
+#: The server adds this to a port for its own calls, so ports must leave room for it.
+_RPC_OFFSET: Final = 10_000
+_HIGHEST_PORT: Final = 65_535 - _RPC_OFFSET
+
+
+def weed() -> str | None:
+    """The program, where its wheel is installed."""
+    beside = Path(sysconfig.get_path("scripts")) / "weed"
+    return str(beside) if beside.exists() else shutil.which("weed")
+
+
+class ObjectStore:
+    """A running server. ``url``: its endpoint."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.client: Any = boto3.client(
+            "s3",
+            endpoint_url=url,
+            region_name=REGION,
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 2}),
+        )
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[ObjectStore]:
+    """A server with its data in ``folder``, for the length of the block."""
+    program = weed()
+    assert program is not None
+    taken: set[int] = set()
+
+    def port() -> int:
+        while (number := free_port(avoid=taken)) > _HIGHEST_PORT or number + _RPC_OFFSET in taken:
+            taken.add(number)
+        taken.update({number, number + _RPC_OFFSET})
+        return number
+
+    master, volume, filer, s3 = port(), port(), port(), port()
+    keys = folder / "keys.json"
+    identity = {
+        "name": "tests",
+        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    keys.write_text(json.dumps({"identities": [identity]}))
+    data = folder / "data"
+    data.mkdir()
+    server = Process(
+        "weed",
+        [
+            program, "server", "-master.telemetry=false", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}",
+            f"-master.port={master}", f"-volume.port={volume}", "-volume.max=100", "-master.volumeSizeLimitMB=64",
+            "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={s3}", f"-s3.config={keys}", "-s3.port.iceberg=0",
+        ],
+        {"HOME": str(folder), "PATH": "/usr/bin:/bin"},
+        folder / "weed.log",
+        cwd=folder,
+    )  # fmt: skip
+    server.start()
+    try:
+        store = ObjectStore(f"http://127.0.0.1:{s3}")
+
+        def writes() -> bool:
+            try:
+                store.client.create_bucket(Bucket="is-it-up")
+                store.client.put_object(Bucket="is-it-up", Key="x", Body=b"x")
+            except Exception:  # noqa: BLE001 (whatever it says while it starts)
+                return False
+            return True
+
+        assert wait_for(writes, seconds=60, every=0.5), (folder / "weed.log").read_text()[-2000:]
+        yield store
+    finally:
+        server.kill()
+
+
+def fetch(url: str) -> tuple[int, dict[str, str], bytes]:
+    """What a browser would get: status, headers (lower case) and body."""
+    try:
+        with urllib.request.urlopen(url) as answer:
+            return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, {}, error.read()

