@@ -17,7 +17,7 @@ from deploy.local.machine import free_port
 from tests.harness.processes import Process, wait_for
 
 ACCESS_KEY: Final = "test-access"
-SECRET_KEY: Final = "test-secret-of-this-run-alone"  # noqa: S105
+SECRET_KEY: Final = "test-secret-of-this-run-alone"
 REGION: Final = "us-east-1"
 #: The server adds this to a port for its own calls, so ports must leave room for it.
 _RPC_OFFSET: Final = 10_000
