@@ -28,13 +28,14 @@ from django.utils.translation import gettext_noop
 from jobs.run import Run
 from jobs.task import Cancelled, LeaseLost, Permanent, Transient
 from reports import csv, extract, files, parts
+from reports.breakdown import breakdowns
 from reports.models import Report
 from reports.specs import Format
 from reports.writers import Contents, Unreadable, Writer
 from reports.xlsx import readback
 from reports.xlsx.cells import column_letters
-from reports.xlsx.workbook import ROWS_A_PART, Summary, Value, Workbook
-from shop.orders.queries import RevenueTotal
+from reports.xlsx.workbook import ROWS_A_PART, Chart, Summary, Value, Workbook
+from shop.orders.queries import RevenueShare, RevenueTotal
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class _Content:
 
     as_of: datetime
     totals: list[RevenueTotal]
+    shares: list[RevenueShare]
 
     @property
     def rows(self) -> int:
@@ -89,7 +91,11 @@ def build(report_id: UUID, *, run: Run) -> dict[str, Any]:
 def _make(report: Report, run: Run) -> None:
     start, end = report.period.instants(timezone.get_default_timezone())
     with extract.moment() as moment:
-        content = _Content(moment.as_of, list(report.spec.totals(start=start, end=end)))
+        content = _Content(
+            moment.as_of,
+            list(report.spec.totals(start=start, end=end)),
+            list(report.spec.shares(start=start, end=end)),
+        )
         reader = extract.Reader(moment)
     with reader:
         run.progress(0, content.rows, _ROWS)
@@ -128,7 +134,12 @@ def _writer(report: Report, content: _Content) -> Writer:
         title=title,
         author=author,
         created=content.as_of,
-        summary=Summary(_("Summary"), title, list(_summary(report, content, author))),
+        summary=Summary(
+            _("Summary"),
+            title,
+            list(_summary(report, content, author)),
+            [Chart(one.title, one.labels, one.amounts) for one in breakdowns(content.shares)],
+        ),
         table=_table(report),
         columns=columns,
         rows=content.rows,

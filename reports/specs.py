@@ -15,7 +15,7 @@ from reports import rows
 from reports.rows import Holds
 from shop.orders import queries as orders
 from shop.orders.models import State as OrderState
-from shop.orders.queries import RevenueTotal
+from shop.orders.queries import RevenueShare, RevenueTotal
 
 
 class Kind(models.TextChoices):
@@ -81,6 +81,7 @@ class Spec:
         covers: which rows are in it, in a sentence.
         rows: the rows with start <= time < end, in an order that no two rows share.
         totals: the same span added up, by a query of its own: one total for each currency.
+        shares: the same span by month, channel and category, for the charts.
         currency, decimals: paths of the row's currency and of the decimals of its amounts.
         key, sums: names of the columns by which a finished file is added up, and of those added up there.
     """
@@ -90,6 +91,7 @@ class Spec:
     columns: tuple[Column, ...]
     rows: Callable[..., QuerySet[Any]]
     totals: Callable[..., Sequence[RevenueTotal]]
+    shares: Callable[..., Sequence[RevenueShare]]
     currency: str
     decimals: str
     key: str
@@ -134,6 +136,7 @@ SPECS: Final = {
         ),
         rows=orders.lines_between,
         totals=orders.revenue_totals,
+        shares=orders.revenue_shares,
         currency="currency",
         decimals="decimals",
         key="currency",

@@ -64,7 +64,8 @@ def ours(out: Path) -> int:
     report, run = _report(), _Undisturbed()
     start, end = PERIOD.instants(timezone.get_default_timezone())
     with extract.moment() as moment:
-        content = building._Content(moment.as_of, list(report.spec.totals(start=start, end=end)))
+        totals, shares = (list(read(start=start, end=end)) for read in (report.spec.totals, report.spec.shares))
+        content = building._Content(moment.as_of, totals, shares)
         reader = extract.Reader(moment)
     book = building._writer(report, content)
     written, chain, number = [], hashlib.sha256(), 0

@@ -134,6 +134,14 @@ def processes(matches: Callable[[Path], bool]) -> list[int]:
     return [pid for pid in found if pid != os.getpid()]
 
 
+def parent(pid: int) -> int:
+    """The process that started ``pid``; 0 where it has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
 def marked(folder: Path) -> Callable[[Path], bool]:
     """Matches processes that a supervisor of ``folder`` started."""
     mark = f"{MARK}={folder}".encode()

@@ -30,6 +30,7 @@ from deploy.local.machine import (
     Trouble,
     child,
     make_folder,
+    parent,
     processes,
     say,
     working_in,
@@ -75,7 +76,11 @@ class Server:
 
     def clear_way(self) -> None:
         """Ends what an earlier start that was killed has left behind. Call it only while holding the folder's lock."""
-        end_processes(processes(working_in(self.folder, Path(self.argv[0]).name)), by=self.stop_by, grace=GRACE)
+        here = working_in(self.folder, Path(self.argv[0]).name)
+        mine = processes(here)
+        # Only the first of them: it ends its children in good order, and takes one that ends by itself for a crash.
+        end_processes([pid for pid in mine if parent(pid) not in mine], by=self.stop_by, grace=GRACE)
+        end_processes(processes(here), by=signal.SIGKILL, grace=1.0)
         if LINUX:  # only there is it certain that nobody is at work in the folder
             (self.folder / "postmaster.pid").unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from ctypes.util import find_library
 from typing import Final
 
 from deploy.local import check
@@ -14,7 +15,8 @@ from deploy.local.machine import VAR, say
 from deploy.local.within import one_line_errors, python, servers
 
 _CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome")
-_PACKAGES: Final = ("chromium", "fonts-noto-core")
+#: Playwright's driver needs the last one, and its wheel does not bring it.
+_PACKAGES: Final = ("chromium", "fonts-noto-core", "libatomic1")
 
 
 def main() -> int:
@@ -30,10 +32,10 @@ def main() -> int:
 
 def ensure_chromium() -> None:
     """The browser tests drive Debian's Chromium; without it they are skipped."""
-    if any(shutil.which(name) for name in _CHROMIUM):
+    if any(shutil.which(name) for name in _CHROMIUM) and find_library("atomic"):
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        say(f"installing {' and '.join(_PACKAGES)} for the browser tests (apt-get)")
+        say(f"installing {', '.join(_PACKAGES)} for the browser tests (apt-get)")
         env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *_PACKAGES]
         if all(
@@ -41,7 +43,7 @@ def ensure_chromium() -> None:
             for command in (["apt-get", "update", "-qq"], install)
         ):
             return
-    say("Chromium is missing: browser tests will be skipped (Debian: apt-get install chromium fonts-noto-core)")
+    say(f"browser tests will be skipped: they need {', '.join(_PACKAGES)} (Debian: apt-get install)")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Count, Q, QuerySet, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, TruncDate, TruncMonth
 from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
@@ -125,6 +125,44 @@ def revenue_totals(*, start: datetime, end: datetime) -> list[RevenueTotal]:
             else part
         )
     return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class RevenueShare:
+    """What one channel took with one category in one month. ``category``: the top one; None for lines of no category.
+    ``month``: its first day."""
+
+    month: date
+    channel: str
+    category: str | None
+    lines: int
+    revenue: Money
+
+
+def revenue_shares(*, start: datetime, end: datetime) -> list[RevenueShare]:
+    """All lines with ``start`` <= time < ``end``, added up by month of the shop's calendar, channel and category."""
+    rows = (
+        OrderLine.objects.filter(placed_at__gte=start, placed_at__lt=end)
+        .values(
+            "currency",
+            "decimals",
+            month=TruncMonth("placed_at", tzinfo=timezone.get_default_timezone()),
+            channel=F("order__channel__name"),
+            category=Coalesce("product__category__parent__name", "product__category__name"),
+        )
+        .annotate(lines=Count("id"), amount=Sum("revenue"))
+        .order_by("month", "channel", "category", "currency", "decimals")
+    )
+    return [
+        RevenueShare(
+            row["month"].date(),
+            row["channel"],
+            row["category"],
+            row["lines"],
+            Money(int(row["amount"]), row["currency"], row["decimals"]),
+        )
+        for row in rows
+    ]
 
 
 def lines_between(*, start: datetime, end: datetime) -> QuerySet[OrderLine]:

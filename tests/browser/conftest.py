@@ -5,6 +5,7 @@ fails the test.
 """
 
 from collections.abc import Callable, Iterator
+from ctypes.util import find_library
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,8 @@ FLAGS = [
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip("needs Debian's chromium package (/usr/bin/chromium)")
+    if not find_library("atomic"):
+        pytest.skip("Playwright's driver needs Debian's libatomic1 package")
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Playwright's loop runs in this thread; Django takes that for an async view and would refuse its database.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")

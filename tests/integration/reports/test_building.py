@@ -179,6 +179,21 @@ def test_a_csv_file_holds_the_same_rows(lines, make, storage):
     assert stored(storage).count(report.file_key) == 1
 
 
+def test_the_summary_shows_where_the_revenue_came_from(lines, make):
+    page = openpyxl.load_workbook(io.BytesIO(content_of(make())))["Summary"]
+    assert len(page._charts) == 3
+    charts = {
+        page.cell(row, 4).value: sum(page.cell(at, 5).value or 0 for at in range(row + 1, row + 21))
+        for row in (1, 23, 45)
+    }
+    vnd = by_sql()["VND"][2]
+    assert charts == {
+        "Revenue by month, VND": vnd,
+        "Revenue by channel, VND": vnd,
+        "Revenue by category, VND": vnd,
+    }
+
+
 def test_only_the_columns_that_were_asked_for_and_those_always_there(lines, make):
     assert list(rows_of(make(columns=["product"]))[0]) == [
         "Time", "Order", "Product", "Quantity", "Revenue", "Currency",
