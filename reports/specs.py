@@ -118,7 +118,7 @@ SPECS: Final = {
         covers=_("Every order line of the period on all channels: what was sold, and what was taken back as a minus."),
         columns=(
             Column("time", _("Time"), "placed_at", Holds.MOMENT, 19, required=True),
-            Column("order", _("Order"), "order__code", width=16, required=True, repeats=False),
+            Column("order", _("Order"), "order__code", width=26, required=True, repeats=False),
             Column("number", _("Number at the channel"), "order__number", width=16, chosen=False, repeats=False),
             Column("channel", _("Channel"), "order__channel__name"),
             Column("state", _("State of the order"), "order__state", labels=OrderState, chosen=False),

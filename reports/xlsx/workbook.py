@@ -19,6 +19,7 @@ from zipfile import ZipFile
 from openpyxl import Workbook as OpenpyxlWorkbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.chart import BarChart, Reference
+from openpyxl.styles import Alignment
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -213,18 +214,32 @@ def _write_heading(sheet: Worksheet, columns: Sequence[Column], rows: int) -> No
     sheet.freeze_panes = "A2"
     sheet.auto_filter.ref = f"A1:{letters[-1]}{rows + 1}"
     sheet.print_title_rows = "1:1"
+    _fit_to_width(sheet)
+
+
+def _fit_to_width(sheet: Worksheet) -> None:
+    """On paper: as wide as a page that lies on its side, as long as it takes."""
     sheet.page_setup.orientation = "landscape"
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
 
 
+#: Characters in a line of the summary's values, and points that a line is high.
+_VALUE_WIDTH: Final = 48
+_LINE_HEIGHT: Final = 15
+
+
 def _write_summary(page: Worksheet, summary: Summary) -> None:
-    page.column_dimensions["A"].width, page.column_dimensions["B"].width = 28, 48
-    page.column_dimensions["D"].width, page.column_dimensions["E"].width = 28, 18
+    page.column_dimensions["A"].width, page.column_dimensions["B"].width = 28, _VALUE_WIDTH
+    page.column_dimensions["D"].width, page.column_dimensions["E"].width = 38, 18
+    _fit_to_width(page)
     _set(page["A1"], summary.title, Style.TITLE)
     for row, (name, value) in enumerate(summary.values, start=2):
         _set(page.cell(row, 1), name, Style.TEXT)
         _set(page.cell(row, 2), value, _style(value))
+        page.cell(row, 1).alignment = Alignment(vertical="top")
+        page.row_dimensions[row].height = _LINE_HEIGHT * (1 + len(str(value)) // _VALUE_WIDTH)
+        page.cell(row, 2).alignment = Alignment(horizontal="left", vertical="top", wrap_text=True)
     row = 1
     for chart in summary.charts:
         row = _write_chart(page, chart, row)
@@ -247,6 +262,8 @@ def _write_chart(page: Worksheet, chart: Chart, row: int) -> int:
     bars.title, bars.width, bars.height = _plain(chart.title), 18, 9.5
     bars.x_axis.delete = bars.y_axis.delete = False
     bars.x_axis.scaling.orientation = "maxMin"
+    if min(chart.amounts) >= 0:
+        bars.y_axis.scaling.min = 0  # else a small difference looks like a large one
     bars.y_axis.number_format, bars.y_axis.majorGridlines = "#,##0", None
     bars.add_data(Reference(page, min_col=5, min_row=row + 1, max_row=last))
     bars.set_categories(Reference(page, min_col=4, min_row=row + 1, max_row=last))
