@@ -5,6 +5,7 @@ POST; it all works without JavaScript.
 """
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -22,7 +24,7 @@ from jobs import paging
 from jobs.live import Live, look
 from jobs.services import NotAllowed
 from jobs.trace import trace_id
-from reports import files, queries, services
+from reports import files, preview, queries, services
 from reports.forms import PeriodForm, ReportForm, default_columns
 from reports.models import Report, State
 from reports.specs import SPECS, Format, Kind
@@ -92,27 +94,38 @@ def new(request: SignedIn) -> HttpResponse:
         )
         return redirect(report)
     counted = form if form.is_bound else _period_form({"period": "last_year"})
-    return render(request, "reports/new.html", {"form": form, **_count(counted)})
+    names = request.POST.getlist("columns") if form.is_bound else default_columns(Kind.REVENUE)
+    return render(request, "reports/new.html", {"form": form, **_count(counted, names)})
 
 
 @role_required(Role.OWNER)
 @require_safe
 @never_cache
 def rows(request: SignedIn) -> HttpResponse:
-    """How many rows the period in the query has, as a fragment."""
-    return render(request, "reports/count.html", _count(_period_form(request.GET)))
+    """How many rows the period in the query has, and the first of them, as a fragment."""
+    return render(request, "reports/count.html", _count(_period_form(request.GET), request.GET.getlist("columns")))
 
 
 def _period_form(data: Any) -> PeriodForm:
     return PeriodForm(data, today=timezone.localdate(), years_sold=years_sold())
 
 
-def _count(form: PeriodForm) -> dict[str, Any]:
+def _count(form: PeriodForm, names: Sequence[str]) -> dict[str, Any]:
     if not form.is_valid():
         return {"count": None}
-    span = form.cleaned_data["span"]
-    start, end = span.instants(timezone.get_default_timezone())
-    return {"count": SPECS[Kind.REVENUE].count(start=start, end=end), "span": span}
+    spec, span, zone = SPECS[Kind.REVENUE], form.cleaned_data["span"], timezone.get_default_timezone()
+    start, end = span.instants(zone)
+    known = {column.name for column in spec.columns}
+    columns = spec.selected([name for name in names if name in known])
+    count = spec.count(start=start, end=end)
+    language = get_language() or "vi"
+    return {
+        "count": count,
+        "span": span,
+        "seconds": preview.seconds_for(count, Format.XLSX),
+        "columns": columns,
+        "first_rows": preview.first_rows(spec, columns, start=start, end=end, zone=zone, language=language),
+    }
 
 
 @role_required(Role.OWNER)

@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from jobs.models import Job
 from jobs.models import State as JobState
+from reports import preview
 from reports.forms import default_columns
 from reports.models import Report, State
 from reports.periods import Period
-from reports.specs import Kind
+from reports.specs import Format, Kind
 from shop.accounts.models import Role
 from tests.factories.orders import OrderFactory, OrderLineFactory
 from tests.factories.people import PersonFactory
@@ -103,6 +104,33 @@ def test_the_form_says_how_many_rows_it_will_be(page):
     assert 'value="sku" ' in text_of(counted)
     assert Report.objects.count() == 0
     assert "no sales" in text_of(page.get(reverse("reports:rows"), {"period": "this_month"}))
+
+
+def test_the_form_shows_the_first_rows_in_the_columns_that_are_ticked(page):
+    for day in range(1, 9):
+        sell((TODAY().year - 1, 5, day))
+    shown = text_of(page.get(reverse("reports:rows"), {"period": "last_year", "columns": ["product", "secret"]}))
+    assert "Product" in shown
+    assert "Channel" not in shown
+    assert shown.count("<tr>") == 1 + 5
+    assert "₫" in shown
+    assert "Making it takes about" in shown
+    first = text_of(page.get(reverse("reports:new")))
+    assert "The first rows:" in first
+    assert "Channel" in first
+
+
+def test_how_long_it_takes_is_judged_by_the_latest_reports(page, ask, work):
+    sell((2025, 6, 1))
+    assert preview.seconds_for(1_000_000, Format.XLSX) == pytest.approx(41)
+    report = ask()
+    assert work() == ["succeeded"]
+    now = timezone.now()
+    Job.objects.filter(pk=report.job_id).update(started_at=now - timedelta(seconds=2), finished_at=now)
+    assert preview.seconds_for(1_000_000, Format.XLSX) == pytest.approx(41)  # one row says nothing
+    Report.objects.filter(pk=report.pk).update(row_count=20_000)
+    assert preview.seconds_for(1_000_000, Format.XLSX) == pytest.approx(101)
+    assert preview.seconds_for(1_000_000, Format.CSV) == pytest.approx(41)
 
 
 def test_years_that_the_shop_sold_in_can_be_chosen(page):
