@@ -11,31 +11,24 @@ import logging
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from typing import IO, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone, translation
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from jobs.run import Run
 from jobs.task import Cancelled, LeaseLost, Permanent, Transient
-from reports import csv, extract, files, parts
-from reports.breakdown import breakdowns
+from reports import extract, files, formats, parts
+from reports.formats import Content
 from reports.models import Report
-from reports.specs import Format
-from reports.writers import Contents, Unreadable, Writer
-from reports.xlsx import readback
-from reports.xlsx.cells import column_letters
-from reports.xlsx.workbook import ROWS_A_PART, Chart, Summary, Value, Workbook
-from shop.orders.queries import RevenueShare, RevenueTotal
+from reports.writers import Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -48,19 +41,6 @@ _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 class WrongFile(Exception):
     """The file read back is not what the database added up to: a bug of ours. Nobody gets to see that file."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """What was written, as the database counts it."""
-
-    as_of: datetime
-    totals: list[RevenueTotal]
-    shares: list[RevenueShare]
-
-    @property
-    def rows(self) -> int:
-        return sum(total.lines for total in self.totals)
 
 
 def build(report_id: UUID, *, run: Run) -> dict[str, Any]:
@@ -91,7 +71,7 @@ def build(report_id: UUID, *, run: Run) -> dict[str, Any]:
 def _make(report: Report, run: Run) -> None:
     start, end = report.period.instants(timezone.get_default_timezone())
     with extract.moment() as moment:
-        content = _Content(
+        content = Content(
             moment.as_of,
             list(report.spec.totals(start=start, end=end)),
             list(report.spec.shares(start=start, end=end)),
@@ -99,7 +79,7 @@ def _make(report: Report, run: Run) -> None:
         reader = extract.Reader(moment)
     with reader:
         run.progress(0, content.rows, _ROWS)
-        writer = _writer(report, content)
+        writer = formats.writer(report, content)
         with closing(_batches(report, reader)) as batches:
             written = parts.write(report, writer, batches, run)
     rows = sum(part.rows for part in written)
@@ -122,30 +102,6 @@ def _make(report: Report, run: Run) -> None:
 def _name(report: Report, attempt: int) -> str:
     """The attempt is in it: a worker that was frozen past its lease cannot write over its successor's file."""
     return f"{report.pk}-{attempt}.{report.format}"
-
-
-def _writer(report: Report, content: _Content) -> Writer:
-    spec = report.spec
-    columns = [column.written() for column in spec.selected(report.columns)]
-    if report.format == Format.CSV:
-        return csv.Writer(columns, rows_a_part=ROWS_A_PART)
-    title, author = f"{spec.title} {_days(report)}", report.owner.shown_name
-    return Workbook(
-        title=title,
-        author=author,
-        created=content.as_of,
-        summary=Summary(
-            _("Summary"),
-            title,
-            list(_summary(report, content, author)),
-            [Chart(one.title, one.labels, one.amounts) for one in breakdowns(content.shares)],
-        ),
-        table=_table(report),
-        columns=columns,
-        rows=content.rows,
-        compression=settings.REPORT_COMPRESSION,
-        rows_a_part=ROWS_A_PART,
-    )
 
 
 def _batches(report: Report, reader: extract.Reader) -> Generator[bytes]:
@@ -172,38 +128,12 @@ class _Digest:
             yield piece
 
 
-def _table(report: Report) -> str:
-    return str(report.spec.title)
-
-
-def _days(report: Report) -> str:
-    return f"{date_format(report.first_day, 'SHORT_DATE_FORMAT')} – {date_format(report.last_day, 'SHORT_DATE_FORMAT')}"
-
-
-def _summary(report: Report, content: _Content, author: str) -> Iterator[tuple[str, Value]]:
-    zone = timezone.get_default_timezone()
-    yield _("Report"), str(report.spec.title)
-    yield _("First day"), report.first_day
-    yield _("Last day"), report.last_day
-    yield _("Time zone"), str(zone)
-    yield _("What is in it"), str(report.spec.covers)
-    yield _("Data as of"), content.as_of.astimezone(zone).replace(tzinfo=None, microsecond=0)
-    yield _("Made for"), author
-    yield _("Lookup code"), report.shown_code
-    yield _("Rows"), content.rows
-    for total in content.totals:
-        currency = total.revenue.currency
-        yield _("Rows in %(currency)s") % {"currency": currency}, total.lines
-        yield _("Quantity in %(currency)s") % {"currency": currency}, total.quantity
-        yield _("Revenue in %(currency)s") % {"currency": currency}, total.revenue.value
-
-
-def _read_back(report: Report, key: str, content: _Content, run: Run) -> None:
+def _read_back(report: Report, key: str, content: Content, run: Run) -> None:
     """Raises WrongFile unless the file, read from its bytes, adds up to what the database did."""
     run.progress(content.rows, content.rows, _ROWS_READ_BACK)
     try:
         with files.open_file(key) as file:
-            found = _read(report, file, run)
+            found = formats.read(report, file, checkpoint=run.checkpoint)
     except Unreadable as error:
         raise WrongFile(str(error)) from error
     expected = {total.revenue.currency: (Decimal(total.quantity), total.revenue.value) for total in content.totals}
@@ -211,22 +141,7 @@ def _read_back(report: Report, key: str, content: _Content, run: Run) -> None:
         raise WrongFile(f"Read back {found.rows} rows {found.sums}; the database has {content.rows} rows {expected}.")
 
 
-def _read(report: Report, file: IO[bytes], run: Run) -> Contents:
-    spec = report.spec
-    places = {column.name: place for place, column in enumerate(spec.selected(report.columns))}
-    key, numbers = places[spec.key], [places[name] for name in spec.sums]
-    if report.format == Format.CSV:
-        return csv.read_table(file, key=key, numbers=numbers, checkpoint=run.checkpoint)
-    return readback.read_table(
-        file,
-        table=_table(report),
-        key=column_letters(key),
-        numbers=[column_letters(place) for place in numbers],
-        checkpoint=run.checkpoint,
-    )
-
-
-def _publish(report: Report, key: str, content: _Content, digest: _Digest, run: Run) -> None:
+def _publish(report: Report, key: str, content: Content, digest: _Digest, run: Run) -> None:
     with transaction.atomic():
         run.hold()
         recorded = Report.objects.filter(pk=report.pk, ready_at=None).update(

@@ -24,6 +24,7 @@ class Kind(models.TextChoices):
 
 class Format(models.TextChoices):
     XLSX = "xlsx", "Excel"
+    PDF = "pdf", "PDF"
     CSV = "csv", "CSV"
 
     @property
@@ -33,6 +34,7 @@ class Format(models.TextChoices):
 
 _CONTENT_TYPES: Final = {
     Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Format.PDF: "application/pdf",
     Format.CSV: "text/csv; charset=utf-8",
 }
 

@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone, translation
 
 from jobs import ringing, runner
-from reports import building, parts, services
+from reports import building, formats, parts, services
 from reports.forms import default_columns
 from reports.models import Report
 from reports.periods import Period
@@ -150,5 +150,5 @@ def stored(folder: Path) -> list[str]:
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of 6 rows, written in batches of 3."""
-    monkeypatch.setattr(building, "ROWS_A_PART", 6)
+    monkeypatch.setattr(formats, "ROWS_A_PART", 6)
     monkeypatch.setattr(parts, "LINES_AT_ONCE", 3)

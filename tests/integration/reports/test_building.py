@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import F
 from django.utils import timezone
+from pypdf import PdfReader
 
 from jobs import claims
 from jobs import services as jobs
@@ -177,6 +178,19 @@ def test_a_csv_file_holds_the_same_rows(lines, make, storage):
     assert report.row_count == 25
     assert report.totals[1]["revenue"] == by_sql()["VND"][2]
     assert stored(storage).count(report.file_key) == 1
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_a_pdf_file_shows_the_same_rows_and_sums(lines, make, language):
+    report = make(format=Format.PDF, columns=ALL_COLUMNS, language=language)
+    reader = PdfReader(io.BytesIO(content_of(report)))
+    text = "\n".join(page.extract_text() for page in reader.pages)
+    assert report.row_count == 25
+    assert text.count(lines[0].order.code) == 21
+    assert reader.metadata.title.startswith("Doanh thu" if language == "vi" else "Revenue")
+    assert {"vi": "Tổng cộng", "en": "Total"}[language] in reader.pages[-1].extract_text()
+    assert len(reader.outline) == 2  # the summary and the month
 
 
 def test_the_summary_shows_where_the_revenue_came_from(lines, make):
@@ -577,7 +591,7 @@ runner.answer(uuid.UUID(sys.argv[1]), message=sys.argv[3])
 
 
 @pytest.mark.usefixtures("lines")
-@pytest.mark.parametrize("stage", ["_batches", "_writer", "_read_back", "_publish"])
+@pytest.mark.parametrize("stage", ["_batches", "_read_back", "_publish"])
 def test_killed_anywhere_another_worker_makes_one_right_file(ask, work, storage, tmp_path, stage):
     report = ask()
     # The child has a database of the test's and files of its own settings: nothing may be visible there either.

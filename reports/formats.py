@@ -1,0 +1,211 @@
+"""For each format: who writes a report's file, and who reads it back."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import IO, Final
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from reports import csv
+from reports.breakdown import Breakdown, breakdowns
+from reports.models import Report
+from reports.pdf import cover as covers
+from reports.pdf import document
+from reports.pdf import readback as pdf_readback
+from reports.pdf.cover import Cover
+from reports.pdf.document import Document
+from reports.pdf.file import About
+from reports.pdf.notation import Notation
+from reports.pdf.table import Sums, Table, Words
+from reports.rows import Column, Holds
+from reports.specs import Format
+from reports.writers import Contents, Writer
+from reports.xlsx import readback as xlsx_readback
+from reports.xlsx.cells import column_letters
+from reports.xlsx.workbook import Chart, Summary, Value, Workbook
+from shop.orders.queries import RevenueShare, RevenueTotal
+
+#: Rows of one part, whatever the format: twenty of them fill a sheet.
+ROWS_A_PART: Final = document.ROWS_A_PART
+
+_NOTATIONS: Final = {
+    "vi": Notation(".", ",", "{day}/{month}/{year}", "{month}/{year}"),
+    "en": Notation(",", ".", "{day}/{month}/{year}", "{month}/{year}"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a report's file is to hold, as the database counts it at ``as_of``."""
+
+    as_of: datetime
+    totals: list[RevenueTotal]
+    shares: list[RevenueShare]
+
+    @property
+    def rows(self) -> int:
+        return sum(total.lines for total in self.totals)
+
+
+def writer(report: Report, content: Content) -> Writer:
+    """Writes the report's file in the current language."""
+    write: dict[str, Callable[[Report, Content, Sequence[Column]], Writer]] = {
+        Format.XLSX: _workbook,
+        Format.PDF: _document,
+        Format.CSV: lambda _report, _content, columns: csv.Writer(columns, rows_a_part=ROWS_A_PART),
+    }
+    return write[report.format](report, content, _columns(report))
+
+
+def read(report: Report, file: IO[bytes], *, checkpoint: Callable[[], object]) -> Contents:
+    """Counts and adds up what the finished ``file`` holds. Raises Unreadable."""
+    places = _places(report)
+    key, numbers = places[report.spec.key], [places[name] for name in report.spec.sums]
+    if report.format == Format.CSV:
+        return csv.read_table(file, key=key, numbers=numbers, checkpoint=checkpoint)
+    if report.format == Format.PDF:
+        return pdf_readback.read_table(
+            file,
+            columns=len(places),
+            key=key,
+            numbers=numbers,
+            notation=_NOTATIONS[report.language],
+            checkpoint=checkpoint,
+        )
+    return xlsx_readback.read_table(
+        file,
+        table=str(report.spec.title),
+        key=column_letters(key),
+        numbers=[column_letters(place) for place in numbers],
+        checkpoint=checkpoint,
+    )
+
+
+def _columns(report: Report) -> list[Column]:
+    return [column.written() for column in report.spec.selected(report.columns)]
+
+
+def _places(report: Report) -> dict[str, int]:
+    return {column.name: place for place, column in enumerate(report.spec.selected(report.columns))}
+
+
+def _title(report: Report) -> str:
+    return f"{report.spec.title} {_days(report)}"
+
+
+def _days(report: Report) -> str:
+    return f"{date_format(report.first_day, 'SHORT_DATE_FORMAT')} – {date_format(report.last_day, 'SHORT_DATE_FORMAT')}"
+
+
+def _facts(report: Report, content: Content) -> Iterator[tuple[str, Value]]:
+    zone = timezone.get_default_timezone()
+    yield _("Report"), str(report.spec.title)
+    yield _("First day"), report.first_day
+    yield _("Last day"), report.last_day
+    yield _("Time zone"), str(zone)
+    yield _("What is in it"), str(report.spec.covers)
+    yield _("Data as of"), content.as_of.astimezone(zone).replace(tzinfo=None, microsecond=0)
+    yield _("Made for"), report.owner.shown_name
+    yield _("Lookup code"), report.shown_code
+    yield _("Rows"), content.rows
+
+
+def _sums(content: Content) -> Iterator[tuple[str, Value]]:
+    for total in content.totals:
+        currency = total.revenue.currency
+        yield _("Rows in %(currency)s") % {"currency": currency}, total.lines
+        yield _("Quantity in %(currency)s") % {"currency": currency}, total.quantity
+        yield _("Revenue in %(currency)s") % {"currency": currency}, total.revenue.value
+
+
+def _workbook(report: Report, content: Content, columns: Sequence[Column]) -> Workbook:
+    return Workbook(
+        title=_title(report),
+        author=report.owner.shown_name,
+        created=content.as_of,
+        summary=Summary(
+            _("Summary"),
+            _title(report),
+            [*_facts(report, content), *_sums(content)],
+            [Chart(one.title, one.labels, one.amounts) for one in breakdowns(content.shares)],
+        ),
+        table=str(report.spec.title),
+        columns=columns,
+        rows=content.rows,
+        compression=settings.REPORT_COMPRESSION,
+        rows_a_part=ROWS_A_PART,
+    )
+
+
+def _document(report: Report, content: Content, columns: Sequence[Column]) -> Document:
+    notation, places, spec = _NOTATIONS[report.language], _places(report), report.spec
+    moments = [place for place, column in enumerate(columns) if column.holds == Holds.MOMENT]
+    table = Table(
+        title=str(spec.title),
+        period=_days(report),
+        columns=columns,
+        sums=Sums(
+            places[spec.key],
+            [places[name] for name in spec.sums],
+            [total.revenue.currency for total in content.totals],
+        ),
+        months=moments[0] if moments else None,
+        note=f"{_('Lookup code')} {report.shown_code}",
+        notation=notation,
+        words=Words(
+            so_far=_("So far"),
+            total=_("Total"),
+            nothing=_("There are no sales in these days."),
+            page=_("Page {page}"),
+            of_pages=_(" of {pages}"),
+        ),
+    )
+    return Document(
+        table,
+        cover=covers.draw(_cover(report, content, notation)),
+        cover_label=_("Summary"),
+        about=About(_title(report), report.owner.shown_name, content.as_of, report.language),
+        compression=settings.REPORT_COMPRESSION,
+        rows_a_part=ROWS_A_PART,
+    )
+
+
+def _cover(report: Report, content: Content, notation: Notation) -> Cover:
+    facts = [(name, _in_words(value, notation)) for name, value in _facts(report, content)]
+    heads = [_("Currency"), _("Rows"), _("Quantity"), _("Revenue")]
+    sums = [
+        [
+            total.revenue.currency,
+            *(_in_words(value, notation) for value in (total.lines, total.quantity, total.revenue.value)),
+        ]
+        for total in content.totals
+    ]
+    return Cover(
+        title=str(report.spec.title),
+        period=_days(report),
+        facts=facts,
+        facts_title=_("About this report"),
+        sums_title=_("Totals"),
+        sums=[heads, *sums] if sums else [],
+        charts=[_chart(one, upright=place == 0) for place, one in enumerate(breakdowns(content.shares))],
+        notation=notation,
+    )
+
+
+def _chart(found: Breakdown, *, upright: bool) -> covers.Chart:
+    return covers.Chart(found.title, found.labels, found.amounts, upright=upright)
+
+
+def _in_words(value: Value, notation: Notation) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, datetime):
+        return notation.moment(value.isoformat(" "))
+    if isinstance(value, date):
+        return notation.day(value.isoformat())
+    return notation.number(f"{value:f}" if isinstance(value, Decimal) else f"{value}")
