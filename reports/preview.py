@@ -13,6 +13,8 @@ from reports.specs import Column, Format, Spec
 from shop.money import show
 
 ROWS: Final = 5
+#: Rows on one page of a PDF file, where none takes two lines.
+_ROWS_A_PAGE: Final = 45
 #: So many reports are asked.
 _LATEST: Final = 5
 #: Reports of fewer rows say little about how long a row takes.
@@ -60,3 +62,8 @@ def seconds_for(rows: int, format: Format) -> float:
     )
     told = [took.total_seconds() / counted for counted, took in latest]
     return _SECONDS + rows * (sum(told) / len(told) if told else _SECONDS_A_ROW)
+
+
+def pages_for(rows: int) -> int:
+    """About how many pages a PDF file of so many rows has, its cover not counted."""
+    return -(-rows // _ROWS_A_PAGE)

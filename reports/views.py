@@ -123,6 +123,7 @@ def _count(form: PeriodForm, names: Sequence[str]) -> dict[str, Any]:
         "count": count,
         "span": span,
         "seconds": preview.seconds_for(count, Format.XLSX),
+        "pages": preview.pages_for(count),
         "columns": columns,
         "first_rows": preview.first_rows(spec, columns, start=start, end=end, zone=zone, language=language),
     }

@@ -115,6 +115,7 @@ def test_the_form_shows_the_first_rows_in_the_columns_that_are_ticked(page):
     assert shown.count("<tr>") == 1 + 5
     assert "₫" in shown
     assert "Making it takes about" in shown
+    assert "As a PDF it has about 1 page." in shown
     first = text_of(page.get(reverse("reports:new")))
     assert "The first rows:" in first
     assert "Channel" in first
