@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from reports.pdf.font import Codes, Style, face
 from reports.pdf.notation import Notation
-from reports.pdf.text import fit, printable, visible
+from reports.pdf.text import CUT, fit, printable, visible
 from reports.rows import NULL, REMEMBERED, Column, Holds, unescape
 
 #: Between columns, in thousandths of the size of the type.
@@ -20,6 +20,8 @@ MOST_LINES: Final = 8
 
 #: A number is drawn this much narrower before it is broken, in hundredths.
 _NARROWEST: Final = 60
+#: Characters of a text that are looked at: more than its lines can show, whatever the column.
+_MOST_CHARACTERS: Final = 8000
 #: The longest field that is remembered with its cell.
 _LONGEST: Final = 200
 
@@ -71,7 +73,8 @@ class Cells(dict[str, bytes]):
         return lines
 
     def _text(self, field: str) -> str:
-        return "" if field == NULL else printable(self._show(field))
+        text = "" if field == NULL else self._show(field)
+        return printable(text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + CUT)
 
     def _lines(self, text: str) -> list[bytes]:
         narrowed = self._room * 100 // max(self._face.width(text), 1)

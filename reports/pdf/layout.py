@@ -81,8 +81,8 @@ class Layout:
         return replace(self._settled, open=self._open, used=self._codes.used, beyond=self._codes.beyond)
 
     def pages(self, lines: Iterable[str]) -> Iterator[bytes]:
-        """The pages that ``lines`` of COPY's text fill, compressed. A line holds a field
-        for each column, and one more that says how many decimals the row's amounts have.
+        """The pages that ``lines`` of COPY's text fill, compressed. A line holds a field for each column, and one more
+        that says how many decimals the row's amounts have.
 
         Raises ValueError for a line that holds anything else, and for a key that was not known before.
         """

@@ -72,7 +72,8 @@ class Table:
     Attributes:
         title, period: stand in the head of each page.
         note: stands at the foot of each page.
-        months: the place of a column of dates or moments, by which rows are in order: its months get bookmarks.
+        months: the place of a column of dates or moments that rows are ordered by: its months get bookmarks. None of
+            them is NULL.
     """
 
     title: str
