@@ -118,8 +118,8 @@ class File:
             references += b"/%b %d 0 R" % (name.encode(), number)
             # The box reaches below the base line.
             box = b"/BBox[0 -%.2f %.2f %.2f]" % (height, width, height)
-            entries = b"/Type/XObject/Subtype/Form%b/Resources<</Font %d 0 R>>/Filter/FlateDecode" % (box, _FONTS)
-            yield self._object(number, _stream(entries, zlib.compress(content, 9)))
+            entries = b"/Type/XObject/Subtype/Form%b/Resources<</Font %d 0 R>>" % (box, _FONTS)
+            yield self._object(number, _packed(entries, content))
         yield self._object(_RESOURCES, b"<</Font %d 0 R/XObject<<%b>>>>" % (_FONTS, references))
 
     def _fonts(self, codes: Codes) -> Iterator[bytes]:
@@ -133,9 +133,9 @@ class File:
     def _font(self, number: int, font: Embedded) -> Iterator[bytes]:
         glyphs, to_unicode, file, descriptor, descendant = (self._number() for _ in range(5))
         name = font.name.encode()
-        for stream, content in ((glyphs, font.glyphs), (to_unicode, font.to_unicode), (file, font.file)):
-            entries = b"/Length1 %d/Filter/FlateDecode" % len(content)
-            yield self._object(stream, _stream(entries, zlib.compress(content, 9)))
+        yield self._object(glyphs, _packed(b"", font.glyphs))
+        yield self._object(to_unicode, _packed(b"", font.to_unicode))
+        yield self._object(file, _packed(b"/Length1 %d" % len(font.file), font.file))
         yield self._object(
             descriptor, b"<</Type/FontDescriptor%b/FontFile2 %d 0 R>>" % (font.descriptor.encode(), file)
         )
@@ -238,7 +238,7 @@ class _Copy:
             return b"%d 0 R" % self._referred(found)
         if isinstance(found, StreamObject):
             entries = {name: value for name, value in found.items() if name not in _OF_ENCODING}
-            return _stream(self.entries(entries) + b"/Filter/FlateDecode", zlib.compress(found.get_data(), 9))
+            return _packed(self.entries(entries), found.get_data())
         if isinstance(found, DictionaryObject):
             return b"<<%b>>" % self.entries(found)
         if isinstance(found, ArrayObject):
@@ -264,6 +264,10 @@ def _node(entries: bytes, kids: Iterable[int], count: int) -> bytes:
 
 def _stream(entries: bytes, data: bytes) -> bytes:
     return b"<</Length %d%b>>stream\n%b\nendstream" % (len(data), entries, data)
+
+
+def _packed(entries: bytes, data: bytes) -> bytes:
+    return _stream(entries + b"/Filter/FlateDecode", zlib.compress(data, 9))
 
 
 def _string(text: str) -> bytes:

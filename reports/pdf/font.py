@@ -29,7 +29,7 @@ _LAST_CODE: Final = "\uffff"
 #: can form a pair with another, should a reader take codes for UTF-16.
 _FREE: Final = range(0xDC00, 0xE000)
 _ZERO_WIDTH_SPACE: Final = "\u200b"
-_VARIATION_SELECTORS: Final = (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+_VARIATION_SELECTORS: Final = frozenset([*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)])
 #: bfrange sections of a CMap hold at most that many ranges each (ISO 32000-1, 9.10.3, by Adobe's technical note 5014).
 _RANGES_A_SECTION: Final = 100
 _ASCII: Final = "".join(map(chr, range(0x20, 0x7F)))
@@ -55,7 +55,7 @@ class Widths(dict[str, int]):
     """Advance widths by character, in thousandths of the size of the type."""
 
     def __init__(self, known: Mapping[int, int]) -> None:
-        super().__init__({chr(point): round(width) for point, width in known.items()})
+        super().__init__({chr(point): round(width) for point, width in known.items() if not _is_invisible(chr(point))})
 
     def __missing__(self, character: str) -> int:
         return 0 if _is_invisible(character) else self[REPLACEMENT]
@@ -119,9 +119,9 @@ class Face:
         )
 
     def _shown(self, character: str) -> str:
-        if ord(character) in self._font.charToGlyph:
-            return character
-        return _ZERO_WIDTH_SPACE if _is_invisible(character) else REPLACEMENT
+        if _is_invisible(character):
+            return _ZERO_WIDTH_SPACE
+        return character if ord(character) in self._font.charToGlyph else REPLACEMENT
 
     def _glyphs(self, points: Iterable[int], shown: Mapping[int, int]) -> bytes:
         """Numbers of glyphs in the subset, by code. A subset has its glyphs in the order they are asked for, each

@@ -11,6 +11,7 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import IO, Final
 
 from reports.pdf.notation import Notation
@@ -21,11 +22,14 @@ from reports.writers import Contents, Unreadable
 _END, _OBJECT = 1024, 4096
 #: Bytes of an entry of the table.
 _ENTRY: Final = 20
+#: Texts that are remembered with their codes.
+_REMEMBERED: Final = 4096
 #: Nodes above a page; more would be a circle.
 _DEEPEST: Final = 16
 
 _START: Final = re.compile(rb"startxref\s+(\d+)\s+%%EOF\s*\Z")
 _TABLE: Final = re.compile(rb"\Axref\s+0 (\d+)\s*\n")
+_OFFSET: Final = re.compile(rb"\A(\d{10}) 00000 n")
 _ROOT: Final = re.compile(rb"\Atrailer\s*<<.*?/Root (\d+) 0 R", re.DOTALL)
 _PAGES: Final = re.compile(rb"/Pages (\d+) 0 R")
 _COUNT: Final = re.compile(rb"/Count (\d+)")
@@ -35,8 +39,10 @@ _LENGTH: Final = re.compile(rb"/Length (\d+)")
 _REFERENCE: Final = re.compile(rb"(\d+) 0 R")
 _DICTIONARY_END: Final = re.compile(rb"stream\r?\n|endobj")
 _STREAM_END: Final = b"\nendstream"
-#: A literal string, or the begin or the end of marked content. Strings come first: they may hold what looks like those.
-_TOKEN: Final = re.compile(rb"\(((?:[^\\()]++|\\.)*+)\)|/TR (BMC)|\b(EMC)\b", re.DOTALL)
+_STRING: Final = re.compile(rb"\((?:[^\\()]++|\\.)*+\)", re.DOTALL)
+#: What rows are made of. Strings come first: they may hold what looks like the begin or end of marked content.
+_TOKEN: Final = re.compile(_STRING.pattern + rb"|/TR BMC|\bEMC\b", re.DOTALL)
+_ROW, _ROW_END = b"/TR BMC", b"EMC"
 _ESCAPE: Final = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPED: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 
@@ -95,7 +101,8 @@ class _File:
         """An object's dictionary, and where what follows it begins."""
         if not 0 < number < self._count:
             raise Unreadable(f"There is no object {number}.")
-        offset = int(self._read(self._entries + number * _ENTRY, _ENTRY)[:10])
+        entry = self._read(self._entries + number * _ENTRY, _ENTRY)
+        offset = int(_found(_OFFSET, entry, f"object {number}")[1])
         start = b"%d 0 obj" % number
         data = self._read(offset, _OBJECT)
         end = _DICTIONARY_END.search(data)
@@ -144,19 +151,14 @@ def _leaves(file: _File, node: int, depth: int) -> Iterator[bytes]:
 
 def _rows(content: bytes, columns: int, page: int) -> Iterator[list[bytes]]:
     """The strings of each row: one for each column, as often as the row has lines."""
-    strings: list[bytes] | None = None
-    for string, begin, end in _TOKEN.findall(content):
-        if begin:
-            strings = []
-        elif not end and strings is not None:
-            strings.append(string)
-        elif end and strings is not None:
-            if not strings or len(strings) % columns:
-                raise Unreadable(f"A row on page {page} has {len(strings)} texts for {columns} columns.")
-            yield strings
-            strings = None
-    if strings is not None:
-        raise Unreadable(f"A row on page {page} does not end.")
+    tokens = _TOKEN.findall(content)
+    end = 0
+    for _ in range(tokens.count(_ROW)):
+        start = tokens.index(_ROW, end) + 1
+        end = tokens.index(_ROW_END, start)  # raises ValueError where the row does not end
+        if start == end or (end - start) % columns:
+            raise Unreadable(f"A row on page {page} has {end - start} texts for {columns} columns.")
+        yield tokens[start:end]
 
 
 def _cells(
@@ -167,6 +169,9 @@ def _cells(
     return name, *(str(notation.read(text)) if text else "" for text in texts)
 
 
-def _text(coded: bytes) -> str:
+@lru_cache(_REMEMBERED)
+def _text(strings: bytes) -> str:
+    """The text that literal strings, one behind the other, hold together."""
+    coded = b"".join(string[1:-1] for string in _STRING.findall(strings))
     plain = _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[1]), coded) if b"\\" in coded else coded
     return plain.decode("utf-16-be")

@@ -29,10 +29,10 @@ _HEAD_TOP: Final = HEIGHT - 51.0
 FOOT_LINE: Final = 25.0
 _TITLE_SIZE, NOTE_SIZE = 11.0, 7.5
 #: Sizes of the rows' type: as large as columns have room for.
-_SMALLEST, _LARGEST = 5.5, 7.5
+_SMALLEST, _LARGEST = 5.4, 7.5
 #: Width of one of the characters in which columns are measured, in sizes of the type: digits are about that wide with
 #: the gaps between columns. A table that asks for little is not pulled apart beyond the second.
-_CHARACTER, _WIDEST = 0.6, 0.9
+_CHARACTER, _WIDEST = 0.6, 1.1
 #: In sizes of the type: from one row's base line to the next one's, from line to line within a row, and from a row's
 #: base line to its lower edge.
 _ROW_HEIGHT, _LEADING, _DESCENT = 1.6, 1.25, 0.46
@@ -166,7 +166,7 @@ class Table:
             b"0 g",
             draw_text(codes, (LEFT, _TITLE_LINE), title, _TITLE_SIZE, Style.BOLD),
             *self._head_cells(codes),
-            draw_rule(_HEAD_TOP, self.right),
+            draw_rule(_HEAD_TOP, _RIGHT),
             draw_rule(self.top, self.right),
             GREY,
             draw_text(codes, (_RIGHT, _TITLE_LINE), self.period, NOTE_SIZE, right=True),

@@ -179,12 +179,12 @@ def _first_pages(reader: PdfReader) -> list[int]:
 
 
 def test_pages_of_a_long_table_are_in_order_under_a_balanced_tree() -> None:
-    file = written(pdfs.document(table([Column("n")]), rows_a_part=1000), [f"{row}\t0" for row in range(4_000)])
+    file = written(pdfs.document(table([Column("n")]), rows_a_part=1000), [f"{row}\t0" for row in range(5_000)])
     reader = PdfReader(io.BytesIO(file))
     root = reader.root_object["/Pages"]
     assert root["/Count"] == len(reader.pages) > 64
     assert all(len(kid.get_object()["/Kids"]) <= 64 for kid in root["/Kids"])
-    assert [int(row) for (row,) in rows_of(file, 1)] == list(range(4_000))
+    assert [int(row) for (row,) in rows_of(file, 1)] == list(range(5_000))
 
 
 def test_the_pages_of_a_very_long_table_are_in_order() -> None:
@@ -208,6 +208,27 @@ def test_a_number_is_drawn_narrower_before_it_is_broken() -> None:
     assert rows_of(file, 3) == [["x", "123.456.789.012", "y"]]
     wider = rows_of(write([["x", int("9" * 60), "y"]], columns), 3)
     assert wider == [["x", pdfs.VIETNAMESE.number("9" * 60), "y"]]
+
+
+def test_fields_are_shown_by_what_they_hold() -> None:
+    columns = [
+        Column("state", labels={"paid": "Đã trả"}),
+        Column("text", 40),
+        Column("at", 20, Holds.MOMENT),
+        Column("day", 12, Holds.DATE),
+        Column("pieces", 12, Holds.NUMBER),
+        Column("amount", 12, Holds.MONEY),
+    ]
+    content = [
+        "paid\ta\\tb \\\\ c\t2026-01-31 08:05:09.5\t2026-01-31\t1234\t-123456\t2",
+        "new\t\t\\N\t\\N\t\\N\t\\N\t0",
+        "paid\tx\t2026-01-31 08:05:09\t2026-01-31\t0\t123456\t0",
+    ]
+    assert rows_of(written(pdfs.document(table(columns)), content), 6) == [
+        ["Đã trả", "a b \\ c", "31/01/2026 08:05:09", "31/01/2026", "1.234", "-1.234,56"],
+        ["new", "", "", "", "", ""],
+        ["Đã trả", "x", "31/01/2026 08:05:09", "31/01/2026", "0", "123.456"],
+    ]
 
 
 def test_texts_are_inside_their_columns(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import io
 import re
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,8 @@ def test_both_faces_have_all_of_vietnamese_and_digits_of_one_width(style: Style)
 @pytest.mark.parametrize("style", Style)
 def test_a_subset_draws_every_character_by_its_own_glyph(style: Style) -> None:
     whole = TTFontFile(str(face(style).path))
-    characters = [chr(point) for point in sorted(whole.charToGlyph)]
+    visible = [chr(point) for point in sorted(whole.charToGlyph) if unicodedata.category(chr(point)) != "Cf"]
+    characters = [*visible, "\u200b"]
     embedded = face(style).embed(characters, "")
     part = TTFontFile(io.BytesIO(embedded.file), charInfo=0)
     advances = [whole.hmetrics[whole.charToGlyph[ord(character)]] for character in characters]
@@ -41,7 +43,7 @@ def test_what_the_face_lacks_is_drawn_as_the_replacement_and_what_is_invisible_i
     assert glyph[0x4E2D] == glyph[0xDC00] == glyph[0xFFFD] != b"\0\0"
     assert glyph[0xFE0F] == glyph[0x200B] != glyph[0xFFFD]
     assert regular.width("中😀") == 2 * regular.width(REPLACEMENT)
-    assert regular.width("\ufe0f\U000e0100\u200d") == 0
+    assert regular.width("\ufe0f\U000e0100\u200d\u202e\u2060\xad") == 0
 
 
 @given(st.text().map(printable))
@@ -66,7 +68,7 @@ def test_characters_beyond_two_bytes_keep_their_codes_until_there_are_none_left(
     assert [again.string(one) for one in many] == first
 
 
-def test_pypdf_reads_the_table_of_characters() -> None:
+def test_the_table_of_characters_keeps_to_the_limits_of_its_format() -> None:
     embedded = face(Style.REGULAR).embed([chr(point) for point in range(0x20, 0x3000)], "😀👩")
     ranges = re.findall(rb"<(\w{4})><(\w{4})><(\w+)>", embedded.to_unicode)
     assert all(first[:2] == last[:2] for first, last, _to in ranges)
