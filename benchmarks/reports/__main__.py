@@ -1,8 +1,8 @@
 """Report writers beside each other: ``./run bench reports [--lines 200000,1000000] [--only ours,xlsxwriter]``.
 
-Seeds a shop, lets each contestant write all its lines into an .xlsx file, in a process of its own on the same data, and
-counts CPU (its own and PostgreSQL's) and memory. The other libraries are installed from their packages into a virtual
-environment of their own the first time. Prints Markdown.
+Seeds a shop, lets each contestant write all its lines into a file, in a process of its own on the same data, and counts
+CPU (its own and PostgreSQL's) and memory: .xlsx files first, then PDF. The other libraries are installed from their
+packages into a virtual environment of their own the first time. Prints Markdown.
 """
 
 import argparse
@@ -29,6 +29,12 @@ SHOWN: Final = {
     "ours": "Backroom, the file",
     "ours_read_back": "Backroom, the file read back as well",
     "floor": "floor: COPY's text, compressed",
+}
+SHOWN_PDF: Final = {
+    "reportlab_tables": "values_list, ReportLab, a Table for each page",
+    "reportlab_canvas": "values_list, ReportLab's canvas, a text object for each page",
+    "ours_pdf": "Backroom, the file",
+    "ours_pdf_read_back": "Backroom, the file read back as well",
 }
 
 
@@ -63,7 +69,7 @@ def table(servers: Servers, folder: Path, lines: int, names: Sequence[str]) -> N
     found = {}
     for name in names:
         before = machine.cpu(servers.postgres.pid)
-        out = folder / f"{name}.xlsx"
+        out = folder / f"{name}.file"
         command = [python(folder), "-m", "benchmarks.reports.contestants", name, str(out)]
         found[name] = machine.ask(command, env) | {"postgres": 0.0}
         found[name]["postgres"] = machine.cpu(servers.postgres.pid) - before
@@ -71,21 +77,24 @@ def table(servers: Servers, folder: Path, lines: int, names: Sequence[str]) -> N
     rows = {result["rows"] for result in found.values()}
     if len(rows) != 1:
         raise RuntimeError(f"Not all wrote the same rows: {found}")
-    _print(found, rows.pop())
+    for title, shown in (("xlsx", SHOWN), ("PDF", SHOWN_PDF)):
+        _print(title, {shown[name]: result for name, result in found.items() if name in shown}, max(rows))
 
 
-def _print(found: dict[str, dict[str, Any]], rows: int) -> None:
-    print(f"\n### {rows:,} rows, 12 columns\n")
+def _print(title: str, found: dict[str, dict[str, Any]], rows: int) -> None:
+    if not found:
+        return
+    print(f"\n### {title}: {rows:,} rows, 12 columns\n")
     print(
         "| | its CPU, s | PostgreSQL's, s | both | × Backroom | µs per row | peak RSS, MB | of it before | file, MB |"
     )
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
-    ours = found.get("ours")
+    ours = found.get("Backroom, the file")
     for name, result in found.items():
         both = result["cpu"] + result["postgres"]
         ratio = f"{both / (ours['cpu'] + ours['postgres']):.1f}" if ours else "–"
         print(
-            f"| {SHOWN[name]} | {result['cpu']:.1f} | {result['postgres']:.1f} | {both:.1f} | {ratio} |"
+            f"| {name} | {result['cpu']:.1f} | {result['postgres']:.1f} | {both:.1f} | {ratio} |"
             f" {both / rows * 1e6:.1f} | {result['rss']:.0f} | {result['rss_before']:.0f} |"
             f" {result['size'] / 1e6:.0f} |",
             flush=True,
@@ -95,7 +104,7 @@ def _print(found: dict[str, dict[str, Any]], rows: int) -> None:
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="./run bench reports", description=__doc__)
     parser.add_argument("--lines", default="200000,1000000", help="sizes of the shop, by commas (default: %(default)s)")
-    parser.add_argument("--only", default=",".join(SHOWN), help="by commas, of: %(default)s")
+    parser.add_argument("--only", default=",".join([*SHOWN, *SHOWN_PDF]), help="by commas, of: %(default)s")
     options = parser.parse_args(arguments)
     folder = VAR / "bench" / "reports"
     servers = Servers(folder, rabbitmq=False)

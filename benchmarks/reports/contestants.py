@@ -11,8 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import django
 
@@ -22,8 +23,9 @@ django.setup()
 from django.db import connection  # noqa: E402
 from django.utils import timezone, translation  # noqa: E402
 
-from reports import building, extract, parts  # noqa: E402
+from reports import building, extract, formats, parts  # noqa: E402
 from reports.models import Report  # noqa: E402
+from reports.pdf.font import Style, face  # noqa: E402
 from reports.periods import Period  # noqa: E402
 from reports.specs import SPECS, Format, Kind  # noqa: E402
 from reports.writers import Part, State  # noqa: E402
@@ -40,11 +42,11 @@ PERIOD = Period(datetime(2000, 1, 1).date(), datetime(2099, 12, 31).date())  # n
 PATHS = [column.path for column in SPECS[Kind.REVENUE].columns if column.name in COLUMNS]
 
 
-def _report() -> Report:
+def _report(format: Format) -> Report:
     return Report(
-        owner=User(username="bench", display_name="Bench"),
+        owner=User(username="bench", email="bench@example.test"),
         kind=Kind.REVENUE,
-        format=Format.XLSX,
+        format=format,
         first_day=PERIOD.first,
         last_day=PERIOD.last,
         columns=list(COLUMNS),
@@ -59,15 +61,15 @@ class _Undisturbed:
     def checkpoint(self) -> None: ...
 
 
-def ours(out: Path) -> int:
+def ours(out: Path, format: Format = Format.XLSX) -> int:
     """The product's own way, but for the rows that say how far it is: totals, snapshot, COPY, parts, file."""
-    report, run = _report(), _Undisturbed()
+    report, run = _report(format), _Undisturbed()
     start, end = PERIOD.instants(timezone.get_default_timezone())
     with extract.moment() as moment:
         totals, shares = (list(read(start=start, end=end)) for read in (report.spec.totals, report.spec.shares))
-        content = building._Content(moment.as_of, totals, shares)
+        content = formats.Content(moment.as_of, totals, shares)
         reader = extract.Reader(moment)
-    book = building._writer(report, content)
+    book = formats.writer(report, content)
     written, chain, number = [], hashlib.sha256(), 0
     before: State = {}
     with reader:
@@ -100,14 +102,19 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def ours_read_back(out: Path) -> int:
+def ours_read_back(out: Path, format: Format = Format.XLSX) -> int:
     """The same, and what the product does before anybody gets the file: read it back and add it up."""
-    from reports.xlsx import readback
-
-    ours(out)
+    ours(out, format)
     with out.open("rb") as file:
-        found = readback.read_table(file, table="Revenue", key="L", numbers=["H", "K"], checkpoint=lambda: None)
-    return found.rows
+        return formats.read(_report(format), file, checkpoint=lambda: None).rows
+
+
+def ours_pdf(out: Path) -> int:
+    return ours(out, Format.PDF)
+
+
+def ours_pdf_read_back(out: Path) -> int:
+    return ours_read_back(out, Format.PDF)
 
 
 def _rows() -> Iterator[tuple[Any, ...]]:
@@ -208,6 +215,58 @@ def rustpy(out: Path) -> int:
     return count
 
 
+#: Of a PDF page: the heads and the widths of its columns in points, and the rows that it has room for.
+_PAGE_ROWS: Final = 44
+_COLUMN: Final = 64.0
+
+
+def _as_words(row: tuple[Any, ...]) -> list[str]:
+    return [str(value) for value in row]
+
+
+def reportlab_canvas(out: Path) -> int:
+    """``values_list`` and ReportLab's canvas, a text object for each page."""
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
+    from reportlab.pdfgen.canvas import Canvas
+
+    pdfmetrics.registerFont(TTFont("Noto", str(face(Style.REGULAR).path)))
+    canvas = Canvas(str(out), pagesize=(841.89, 595.28))
+    count = 0
+    rows = map(_as_words, _rows())
+    while page := list(islice(rows, _PAGE_ROWS)):
+        text = canvas.beginText()
+        text.setFont("Noto", 6)
+        for place, row in enumerate([list(COLUMNS), *page]):
+            for column, word in enumerate(row):
+                text.setTextOrigin(36 + column * _COLUMN, 560 - place * 12)
+                text.textOut(word)
+        canvas.drawText(text)
+        canvas.showPage()
+        count += len(page)
+    canvas.save()
+    return count
+
+
+def reportlab_tables(out: Path) -> int:
+    """``values_list`` and ReportLab's Platypus, a table for each page: a LongTable takes quadratic time."""
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
+    from reportlab.platypus import PageBreak, SimpleDocTemplate, Table
+
+    pdfmetrics.registerFont(TTFont("Noto", str(face(Style.REGULAR).path)))
+    story: list[Any] = []
+    count = 0
+    rows = map(_as_words, _rows())
+    while page := list(islice(rows, _PAGE_ROWS)):
+        table = Table([list(COLUMNS), *page], colWidths=[_COLUMN] * len(COLUMNS), rowHeights=[11] * (len(page) + 1))
+        table.setStyle([("FONT", (0, 0), (-1, -1), "Noto", 6)])
+        story += [table, PageBreak()]
+        count += len(page)
+    SimpleDocTemplate(str(out), pagesize=(841.89, 595.28), leftMargin=24, rightMargin=24).build(story)
+    return count
+
+
 def floor(out: Path) -> int:
     """COPY's text, compressed: nothing is made of it."""
     from isal import isal_zlib
@@ -230,6 +289,10 @@ def floor(out: Path) -> int:
 CONTESTANTS: dict[str, Callable[[Path], int]] = {
     "ours": ours,
     "ours_read_back": ours_read_back,
+    "ours_pdf": ours_pdf,
+    "ours_pdf_read_back": ours_pdf_read_back,
+    "reportlab_canvas": reportlab_canvas,
+    "reportlab_tables": reportlab_tables,
     "openpyxl_models": openpyxl_models,
     "openpyxl_tuples": openpyxl_tuples,
     "xlsxwriter": xlsxwriter,
