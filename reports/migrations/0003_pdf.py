@@ -5,25 +5,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('jobs', '0002_one_constraint'),
-        ('reports', '0002_parts'),
+        ("jobs", "0002_one_constraint"),
+        ("reports", "0002_parts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name='report',
-            name='report_format_known',
+            model_name="report",
+            name="report_format_known",
         ),
         migrations.AlterField(
-            model_name='report',
-            name='format',
-            field=models.CharField(choices=[('xlsx', 'Excel'), ('pdf', 'PDF'), ('csv', 'CSV')], max_length=10, verbose_name='format'),
+            model_name="report",
+            name="format",
+            field=models.CharField(
+                choices=[("xlsx", "Excel"), ("pdf", "PDF"), ("csv", "CSV")], max_length=10, verbose_name="format"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.CheckConstraint(condition=models.Q(('format__in', ['xlsx', 'pdf', 'csv'])), name='report_format_known'),
+            model_name="report",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("format__in", ["xlsx", "pdf", "csv"])), name="report_format_known"
+            ),
         ),
     ]
