@@ -10,17 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import IO, Final
 
-from reports.rows import Cell, Column, Encode, Holds, compile_rows, unescape
+from reports.rows import FORMULA_START, Cell, Column, Encode, Holds, compile_rows, unescape
 from reports.summing import Sums
-from reports.writers import Contents, Part, State, Unreadable
+from reports.writers import ROWS_A_PART, Contents, Part, State, Unreadable
 
-#: Rows of one part.
-ROWS_A_PART: Final = 52_428
 #: Says to spreadsheets that the file is UTF-8.
 MARK: Final = "\ufeff"
 
 _END: Final = "\r\n"
-_FORMULA_START: Final = tuple("=+-@\t\r\n＝＋－＠")
 _NEEDS_QUOTES: Final = frozenset('",\r\n')
 
 
@@ -65,7 +62,7 @@ def _text(field: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    if value.startswith(_FORMULA_START):
+    if value.startswith(FORMULA_START):
         value = f"'{value}"
     return '"' + value.replace('"', '""') + '"' if _NEEDS_QUOTES & set(value) else value
 

@@ -1,14 +1,16 @@
 """Where report files are kept: Django's default storage, a local folder or an S3 bucket."""
 
 import io
+import logging
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.utils.http import content_disposition_header
+
+log = logging.getLogger(__name__)
 
 _FOLDER: Final = "reports"
 #: Folder of the parts of files that are still being made.
@@ -27,8 +29,11 @@ def save(name: str, content: Iterable[bytes]) -> str:
     try:
         return default_storage.save(key, _Streamed(content, name=name))
     except BaseException:
-        with suppress(Exception):  # it is the first error that matters, and leftovers are swept
+        try:
             default_storage.delete(key)
+        except Exception:
+            # Storages raise what they like, and it is the first error that matters; leftovers are swept.
+            log.warning("What there is of %s could not be deleted", key, exc_info=True)
         raise
 
 

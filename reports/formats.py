@@ -15,23 +15,18 @@ from reports import csv
 from reports.breakdown import Breakdown, breakdowns
 from reports.models import Report
 from reports.pdf import cover as covers
-from reports.pdf import document
 from reports.pdf import readback as pdf_readback
 from reports.pdf.cover import Cover
 from reports.pdf.document import Document
-from reports.pdf.file import About
 from reports.pdf.notation import Notation
 from reports.pdf.table import Sums, Table, Words
 from reports.rows import Column, Holds
 from reports.specs import Format
-from reports.writers import Contents, Writer
+from reports.writers import ROWS_A_PART, About, Contents, Writer
 from reports.xlsx import readback as xlsx_readback
 from reports.xlsx.cells import column_letters
 from reports.xlsx.workbook import Chart, Summary, Value, Workbook
 from shop.orders.queries import RevenueShare, RevenueTotal
-
-#: Rows of one part, whatever the format: twenty of them fill a sheet.
-ROWS_A_PART: Final = document.ROWS_A_PART
 
 _NOTATIONS: Final = {
     "vi": Notation(".", ",", "{day}/{month}/{year}", "{month}/{year}"),
@@ -98,6 +93,10 @@ def _title(report: Report) -> str:
     return f"{report.spec.title} {_days(report)}"
 
 
+def _about(report: Report, content: Content) -> About:
+    return About(_title(report), report.owner.shown_name, content.as_of, report.language)
+
+
 def _days(report: Report) -> str:
     return f"{date_format(report.first_day, 'SHORT_DATE_FORMAT')} – {date_format(report.last_day, 'SHORT_DATE_FORMAT')}"
 
@@ -125,9 +124,7 @@ def _sums(content: Content) -> Iterator[tuple[str, Value]]:
 
 def _workbook(report: Report, content: Content, columns: Sequence[Column]) -> Workbook:
     return Workbook(
-        title=_title(report),
-        author=report.owner.shown_name,
-        created=content.as_of,
+        about=_about(report, content),
         summary=Summary(
             _("Summary"),
             _title(report),
@@ -169,7 +166,7 @@ def _document(report: Report, content: Content, columns: Sequence[Column]) -> Do
         table,
         cover=covers.draw(_cover(report, content, notation)),
         cover_label=_("Summary"),
-        about=About(_title(report), report.owner.shown_name, content.as_of, report.language),
+        about=_about(report, content),
         compression=settings.REPORT_COMPRESSION,
         rows_a_part=ROWS_A_PART,
     )

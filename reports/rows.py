@@ -12,6 +12,8 @@ from enum import Enum, auto
 from typing import Any, Final
 
 NULL: Final = r"\N"
+#: What a spreadsheet takes for the beginning of a formula, in a cell that it does not know to be a text.
+FORMULA_START: Final = tuple("=+-@\t\r\n＝＋－＠")
 #: Cells that a column remembers before it starts afresh.
 REMEMBERED: Final = 4096
 

@@ -2,11 +2,30 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+#: Rows of one part. Twenty of them fill a sheet of a workbook, so a sheet always begins with a part.
+ROWS_A_PART: Final = 52_428
 
 #: What a writer needs to know of the parts before in order to go on: what JSON can hold. Empty before the first.
 State = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What readers of a file are told about it.
+
+    Attributes:
+        created: aware.
+        language: of the texts, like ``vi``.
+    """
+
+    title: str
+    author: str
+    created: datetime
+    language: str
 
 
 @dataclass(frozen=True, slots=True)

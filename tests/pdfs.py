@@ -17,11 +17,10 @@ from pypdf import PdfReader
 
 from reports.pdf import cover
 from reports.pdf.document import Document
-from reports.pdf.file import About
 from reports.pdf.notation import Notation
 from reports.pdf.table import Sums, Table, Words
 from reports.rows import Column, Holds
-from reports.writers import Part, State
+from reports.writers import About, Part, State
 from tests.workbooks import CREATED, Field, line_of
 
 VIETNAMESE = Notation(group=".", point=",", date="{day}/{month}/{year}", month="{month}/{year}")

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from reports.rows import Column, Holds
-from reports.writers import Part, State
+from reports.writers import About, Part, State
 from reports.xlsx.workbook import MAX_ROWS, Summary, Workbook
 
 Field = str | int | Decimal | datetime | date | None
@@ -48,9 +48,7 @@ def write(
         first = rows[0] if rows else [1]
         columns = [Column(f"c{n}", holds=_HOLDS.get(type(value), Holds.TEXT)) for n, value in enumerate(first)]
     book = Workbook(
-        title="Tiêu đề & <x>",
-        author="Lê Thị “An”",
-        created=CREATED,
+        about=About("Tiêu đề & <x>", "Lê Thị “An”", CREATED, "vi"),
         summary=summary or Summary("Summary", "S", []),
         table=table,
         columns=columns,

@@ -19,14 +19,11 @@ from typing import Final
 from pypdf import PdfReader
 
 from reports.archive import Compression
-from reports.pdf.file import About, File
+from reports.pdf.file import File
 from reports.pdf.font import Codes
 from reports.pdf.layout import Layout, Progress
 from reports.pdf.table import HEIGHT, WIDTH, Table
-from reports.writers import Part, State
-
-#: Rows of one part.
-ROWS_A_PART: Final = 52_428
+from reports.writers import ROWS_A_PART, About, Part, State
 
 _LENGTH: Final = struct.Struct(">I")
 #: Bytes that are handed out at once, about.

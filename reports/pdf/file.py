@@ -11,7 +11,6 @@ import zlib
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from xml.sax.saxutils import escape
@@ -21,6 +20,7 @@ from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, PdfObje
 
 from reports.pdf.font import Codes, Embedded, Style, face
 from reports.pdf.text import printable
+from reports.writers import About
 
 _PRODUCER: Final = "Backroom"
 #: Pages, or nodes, that a node of the tree of pages holds.
@@ -30,21 +30,6 @@ _CATALOG, _PAGES, _INFO, _METADATA, _OUTLINE, _FONTS, _RESOURCES = range(1, 8)
 #: Entries that are kept of a page from another file, and those of a stream that say how it is encoded.
 _KEPT: Final = ("/MediaBox", "/Resources", "/Contents")
 _OF_ENCODING: Final = ("/Length", "/Filter", "/DecodeParms")
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What readers of the file are told about it.
-
-    Attributes:
-        created: aware.
-        language: of the texts, like ``vi``.
-    """
-
-    title: str
-    author: str
-    created: datetime
-    language: str
 
 
 class File:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 from xml.sax.saxutils import escape
 
-from reports.rows import Cell, Column, Encode, Holds, Rows, compile_rows, unescape
+from reports.rows import FORMULA_START, Cell, Column, Encode, Holds, Rows, compile_rows, unescape
 from reports.xlsx.styles import Style
 
 #: UTF-16 code units that one cell holds.
@@ -76,10 +76,11 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 #: What XML 1.0 cannot hold, a carriage return (which XML readers turn into a line feed), and a literal that looks like
 #: our own escape.
 _UNREADABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
-_FORMULA_START: Final = "=+-@\t\r\n＝＋－＠"
 #: What a field can hold that needs a closer look: COPY's escapes, markup, what ``_UNREADABLE`` finds, an edge of white
 #: space, the beginning of a formula.
-_SPECIAL: Final = re.compile(rf"[\\&<>_\x00-\x1f\ud800-\udfff\ufffe\uffff]|^[\s{re.escape(_FORMULA_START)}]|\s$")
+_SPECIAL: Final = re.compile(
+    rf"[\\&<>_\x00-\x1f\ud800-\udfff\ufffe\uffff]|^[\s{re.escape(''.join(FORMULA_START))}]|\s$"
+)
 #: Characters that are never more than ``MAX_TEXT`` units.
 _SURELY_FITS: Final = MAX_TEXT // 2
 
@@ -91,7 +92,7 @@ def text(field: str) -> str:
 
 
 def _odd_text(value: str) -> str:
-    style = Style.GUARDED_TEXT if value.startswith(tuple(_FORMULA_START)) else Style.TEXT
+    style = Style.GUARDED_TEXT if value.startswith(FORMULA_START) else Style.TEXT
     return f' s="{style:d}" t="inlineStr"><is><t xml:space="preserve">{escaped(value)}</t></is></c>'
 
 

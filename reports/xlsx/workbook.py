@@ -25,8 +25,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from reports import archive
 from reports.archive import Archive, Compression, Content, Packer
-from reports.rows import Column
-from reports.writers import Part, State
+from reports.rows import FORMULA_START, Column
+from reports.writers import ROWS_A_PART, About, Part, State
 from reports.xlsx import styles
 from reports.xlsx.cells import MAX_TEXT, all_letters, compile_sheet_rows
 from reports.xlsx.styles import Style
@@ -35,8 +35,6 @@ from reports.xlsx.styles import Style
 MAX_ROWS: Final = 1_048_576
 MAX_COLUMNS: Final = 16_384
 MAX_SHEET_NAME: Final = 31
-#: Rows of one part. Twenty of them fill a sheet, so a sheet always begins with a part.
-ROWS_A_PART: Final = 52_428
 
 #: What a cell of the summary holds. A datetime is wall-clock time.
 Value = str | int | Decimal | datetime | date
@@ -70,16 +68,14 @@ class Summary:
 class Workbook:
     """The file of ``rows`` rows. Write its parts in order, then ``whole`` puts them together.
 
-    ``created``: aware; the same content with the same ``created`` is the same file, byte for byte. Raises ValueError
+    The same content with the same ``about.created`` is the same file, byte for byte. Raises ValueError
     for a name that a sheet cannot have and for too many columns.
     """
 
     def __init__(
         self,
         *,
-        title: str,
-        author: str,
-        created: datetime,
+        about: About,
         summary: Summary,
         table: str,
         columns: Sequence[Column],
@@ -96,9 +92,7 @@ class Workbook:
         self._rows_a_sheet = self._parts_a_sheet * rows_a_part
         self._compiled, self._fields = compile_sheet_rows(columns), len(columns) + 1
         frame = _Frame(
-            title=title,
-            author=author,
-            created=created,
+            about=about,
             summary=summary,
             table=table,
             columns=columns,
@@ -170,9 +164,7 @@ class _Frame:
     def __init__(
         self,
         *,
-        title: str,
-        author: str,
-        created: datetime,
+        about: About,
         summary: Summary,
         table: str,
         columns: Sequence[Column],
@@ -191,13 +183,15 @@ class _Frame:
             _write_heading(book.create_sheet(table if number == 1 else f"{table} {number}"), columns, rows)
         if [sheet.title for sheet in book] != wanted:
             raise ValueError(f"Sheets cannot be called {wanted}.")
-        book.properties.title, book.properties.creator = _plain(title), _plain(author)
-        book.properties.created = created.astimezone(UTC).replace(tzinfo=None)
+        book.properties.title, book.properties.creator = _plain(about.title), _plain(about.author)
+        book.properties.language = about.language
+        created = about.created.astimezone(UTC)
+        book.properties.created = created.replace(tzinfo=None)
         saved = io.BytesIO()
         book.save(saved)
         with ZipFile(saved) as frame:
             self.members = {name: frame.read(name) for name in frame.namelist()}
-        moment = f"{created.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}".encode()
+        moment = f"{created:%Y-%m-%dT%H:%M:%SZ}".encode()
         self.members["docProps/core.xml"] = _MODIFIED.sub(rb"\g<1>" + moment, self.members["docProps/core.xml"])
         self.heads, self.tails = [], []
         for place in range(len(rows_of_sheets)):
@@ -294,7 +288,7 @@ def _set(cell: Any, value: Value, style: Style) -> None:
         value, style = f"{value}", Style.TEXT
     if isinstance(value, str):
         value = _plain(value)[:MAX_TEXT]
-        if style == Style.TEXT and value.startswith(("=", "+", "-", "@")):
+        if style == Style.TEXT and value.startswith(FORMULA_START):
             style = Style.GUARDED_TEXT
     cell.value = value
     if isinstance(value, str):

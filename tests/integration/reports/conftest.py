@@ -17,6 +17,7 @@ from reports.models import Report
 from reports.periods import Period
 from reports.specs import Format, Kind
 from shop.accounts.models import User
+from tests.factories.orders import OrderFactory, OrderLineFactory
 from tests.factories.people import PersonFactory
 
 YEAR_2025 = Period.year(2025)
@@ -152,3 +153,22 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of 6 rows, written in batches of 3."""
     monkeypatch.setattr(formats, "ROWS_A_PART", 6)
     monkeypatch.setattr(parts, "LINES_AT_ONCE", 3)
+
+
+@pytest.fixture
+def lines(transactional_db):
+    """25 lines in two currencies, one of them taken back."""
+    order = OrderFactory(placed_at=AT_NOON)
+    made = [OrderLineFactory(order=order, position=n, unit_price=n * 1000, quantity=2) for n in range(1, 21)]
+    pounds = OrderFactory(placed_at=AT_NOON, currency="GBP", decimals=3)
+    made += [OrderLineFactory(order=pounds, position=n, unit_price=n, quantity=3) for n in range(1, 5)]
+    made.append(OrderLineFactory(order=order, position=21, unit_price=20_000, quantity=-2))
+    return made
+
+
+def stop_at(step, error):
+    def act(done):
+        if done == step:
+            raise error
+
+    return act

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from reports.specs import Format
 from tests.factories.orders import OrderFactory, OrderLineFactory
 from tests.harness import object_store
 from tests.harness.object_store import ObjectStore, fetch
+from tests.harness.processes import wait_for
 from tests.integration.reports.conftest import AT_NOON, Worker
 
 pytestmark = [
@@ -103,8 +103,7 @@ def test_a_link_that_was_changed_or_is_too_old_opens_nothing(make, owner, monkey
     monkeypatch.setattr(services, "LINK_SECONDS", 1)
     short = services.open_download(report=report, viewer=owner, address=None, now=timezone.now())
     assert fetch(short)[0] == 200
-    time.sleep(2.1)
-    assert fetch(short)[0] == 403
+    assert wait_for(lambda: fetch(short)[0] == 403, seconds=30, every=0.5)
 
 
 @pytest.mark.usefixtures("lines", "small_parts")

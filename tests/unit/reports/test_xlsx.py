@@ -17,7 +17,7 @@ from openpyxl.utils.escape import unescape
 from python_calamine import CalamineWorkbook
 
 from reports.rows import Column, Holds
-from reports.writers import Part
+from reports.writers import ROWS_A_PART, About, Part
 from reports.xlsx import cells, workbook
 from reports.xlsx.styles import Style
 from reports.xlsx.workbook import Chart, Summary, Workbook
@@ -206,9 +206,9 @@ def test_the_last_row_that_fits_opens_no_sheet() -> None:
 
 def test_a_real_sheet_holds_nearly_as_many_rows_as_excel_does() -> None:
     """As many as whole parts fit."""
-    a_sheet = 20 * workbook.ROWS_A_PART
-    assert workbook.MAX_ROWS - workbook.ROWS_A_PART < a_sheet + 1 <= workbook.MAX_ROWS
-    file = write([[number] for number in range(a_sheet + 1)], rows_a_part=workbook.ROWS_A_PART)
+    a_sheet = 20 * ROWS_A_PART
+    assert workbook.MAX_ROWS - ROWS_A_PART < a_sheet + 1 <= workbook.MAX_ROWS
+    file = write([[number] for number in range(a_sheet + 1)], rows_a_part=ROWS_A_PART)
     book = CalamineWorkbook.from_filelike(io.BytesIO(file))
     assert book.sheet_names == ["Summary", "Rows", "Rows 2"]
     assert book.get_sheet_by_name("Rows").end == (a_sheet, 0)
@@ -303,7 +303,7 @@ def test_the_same_content_is_the_same_file() -> None:
 
 def test_pieces_that_are_not_what_was_packed_make_no_file() -> None:
     book = Workbook(
-        title="", author="", created=CREATED, summary=Summary("S", "", []), table="T", columns=[Column("a")], rows=1
+        about=About("", "", CREATED, "en"), summary=Summary("S", "", []), table="T", columns=[Column("a")], rows=1
     )
     packed, state = book.part(0, [[line_of(["x"])]], {})
     with pytest.raises(ValueError, match="packed"):
