@@ -1,9 +1,11 @@
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from shop.money import Money
@@ -49,6 +51,21 @@ class Product(models.Model):
     )
     #: In the currency's minor unit.
     price = models.BigIntegerField(_("price"))
+    #: What one piece costs the shop today, in the currency's minor unit. None: unknown.
+    cost = models.BigIntegerField(
+        _("cost"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("Of one piece, without VAT. Empty: unknown."),
+    )
+    vat_rate = models.PositiveSmallIntegerField(
+        _("VAT (%)"),
+        default=8,
+        db_default=8,
+        validators=[MaxValueValidator(100)],
+        help_text=_("The price includes it."),
+    )
     currency = models.CharField(_("currency"), max_length=3, default="VND", db_default="VND")
     is_active = models.BooleanField(_("for sale"), default=True, db_default=True)
     created_at = models.DateTimeField(_("added"), db_default=Now())
@@ -58,6 +75,8 @@ class Product(models.Model):
         verbose_name_plural = _("products")
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(price__gte=0), name="product_price_not_negative"),
+            models.CheckConstraint(condition=Q(cost__gte=0), name="product_cost_not_negative"),
+            models.CheckConstraint(condition=Q(vat_rate__gte=0, vat_rate__lte=100), name="product_vat_in_range"),
             models.CheckConstraint(condition=Q(currency__regex="^[A-Z]{3}$"), name="product_currency_is_a_code"),
         ]
 
@@ -67,3 +86,57 @@ class Product(models.Model):
     @property
     def price_money(self) -> Money:
         return Money.of(self.price, self.currency)
+
+    @property
+    def cost_money(self) -> Money | None:
+        return None if self.cost is None else Money.of(self.cost, self.currency)
+
+
+class MovementKind(models.TextChoices):
+    RECEIVED = "received", _("Goods received")
+    COUNTED = "counted", _("Correction after a count")
+    DAMAGED = "damaged", _("Damaged, written off")
+
+
+class StockMovement(models.Model):
+    """Pieces of a product that came or went other than by a sale: those are order lines. Added, never changed."""
+
+    product = models.ForeignKey(
+        Product, on_delete=models.PROTECT, db_index=False, related_name="movements", verbose_name=_("product")
+    )
+    at = models.DateTimeField(_("time"), default=timezone.now)
+    kind = models.CharField(_("kind"), max_length=10, choices=MovementKind.choices, default=MovementKind.RECEIVED)
+    #: More is positive, less negative.
+    quantity = models.IntegerField(
+        _("pieces"), help_text=_("As a difference: 20 for twenty more, -2 for two that are gone.")
+    )
+    note = models.CharField(_("note"), max_length=200, default="", db_default="", blank=True)
+
+    class Meta:
+        verbose_name = _("stock movement")
+        verbose_name_plural = _("stock movements")
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(kind__in=MovementKind.values), name="movement_kind_known"),
+            models.CheckConstraint(
+                condition=~Q(quantity=0),
+                name="movement_moves_something",
+                violation_error_message=_("A movement of no pieces is none."),
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind=MovementKind.RECEIVED) | Q(quantity__gt=0),
+                name="movement_received_is_more",
+                violation_error_message=_("Goods that came in are a number above zero."),
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind=MovementKind.DAMAGED) | Q(quantity__lt=0),
+                name="movement_damaged_is_less",
+                violation_error_message=_("Goods that are written off are a number below zero."),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["product", "at"], name="movement_by_product"),
+            models.Index(fields=["at", "id"], name="movement_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity:+} × {self.product}"

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Abs, Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -259,7 +259,8 @@ class OrderLine(models.Model):
     """One product of an order as it was sold; with a negative quantity, as it was taken back.
 
     Time, currency and decimals are the order's, kept here so that a year of reporting reads one range of one index. A
-    source that dates its lines one by one, and what is taken back later, have their own time.
+    source that dates its lines one by one, and what is taken back later, have their own time. Cost and VAT are kept as
+    they were at the sale; a line that takes back has those of the line that sold.
     """
 
     order = models.ForeignKey(
@@ -281,6 +282,10 @@ class OrderLine(models.Model):
     unit_price = models.BigIntegerField(_("unit price"))
     #: Of the whole line, with the sign of its quantity.
     discount = models.BigIntegerField(_("discount"), default=0, db_default=0)
+    #: What one piece cost the shop when it was sold, without VAT. None: unknown.
+    unit_cost = models.BigIntegerField(_("unit cost"), null=True)
+    #: Included in the price, when it was sold. None: the source does not say.
+    vat_rate = models.SmallIntegerField(_("VAT (%)"), null=True)
     revenue = models.GeneratedField(
         expression=F("quantity") * F("unit_price") - F("discount"),
         output_field=models.BigIntegerField(),
@@ -298,6 +303,8 @@ class OrderLine(models.Model):
             models.UniqueConstraint(fields=["order", "position"], name="order_line_position_once"),
             models.CheckConstraint(condition=_IS_CURRENCY, name="order_line_currency_is_a_code"),
             models.CheckConstraint(condition=_HAS_DECIMALS, name="order_line_decimals_in_range"),
+            models.CheckConstraint(condition=Q(unit_cost__gte=0), name="order_line_cost_not_negative"),
+            models.CheckConstraint(condition=Q(vat_rate__gte=0, vat_rate__lte=100), name="order_line_vat_in_range"),
         ]
         indexes: ClassVar = [models.Index(fields=["placed_at", "id"], name="order_line_by_time")]
 
@@ -345,6 +352,8 @@ class Payment(models.Model):
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="payments", verbose_name=_("order"))
     amount = models.BigIntegerField(_("amount"))
+    #: What the provider or the marketplace kept of it; negative where it gave a fee back.
+    fee = models.BigIntegerField(_("fee"), default=0, db_default=0)
     method = models.CharField(_("method"), max_length=12, choices=PaymentMethod.choices)
     state = models.CharField(
         _("state"),
@@ -371,6 +380,9 @@ class Payment(models.Model):
                 condition=(Q(state=PaymentState.REFUNDED) & Q(amount__lt=0))
                 | (~Q(state=PaymentState.REFUNDED) & Q(amount__gte=0)),
                 name="payment_refund_is_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(fee__gte=-Abs("amount"), fee__lte=Abs("amount")), name="payment_fee_within_amount"
             ),
             models.UniqueConstraint(
                 fields=["method", "provider_ref"],

@@ -10,13 +10,15 @@ from django.db import connection, transaction
 from django.utils.text import slugify
 
 from shop.catalog import demo as goods
-from shop.catalog.models import Category
+from shop.catalog.models import Category, StockMovement
 from shop.catalog.models import Product as CatalogProduct
 from shop.orders import demo
 from shop.orders.models import Channel, Customer, Order, OrderImport, OrderLine, Payment, RejectedRow
 
 #: Everything that a shop's past consists of, in an order in which it could be deleted.
-_TABLES: Final = (Payment, OrderLine, Order, RejectedRow, OrderImport, Customer, Channel, CatalogProduct, Category)
+_TABLES: Final = (
+    Payment, OrderLine, Order, RejectedRow, OrderImport, Customer, Channel, StockMovement, CatalogProduct, Category,
+)  # fmt: skip
 
 
 class ShopNotEmpty(Exception):

@@ -1,6 +1,6 @@
 import factory
 
-from shop.catalog.models import Category, Product
+from shop.catalog.models import Category, MovementKind, Product, StockMovement
 
 
 class CategoryFactory(factory.django.DjangoModelFactory):
@@ -19,3 +19,12 @@ class ProductFactory(factory.django.DjangoModelFactory):
     name = factory.Sequence("Áo thun cotton nam {}".format)
     category = factory.SubFactory(CategoryFactory)
     price = 159_000
+
+
+class StockMovementFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = StockMovement
+
+    product = factory.SubFactory(ProductFactory)
+    kind = MovementKind.RECEIVED
+    quantity = 20

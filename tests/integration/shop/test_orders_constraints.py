@@ -3,9 +3,10 @@
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 
 from shop.orders.models import Order, OrderLine, PaymentState, State
-from tests.factories.catalog import CategoryFactory, ProductFactory
+from tests.factories.catalog import CategoryFactory, ProductFactory, StockMovementFactory
 from tests.factories.orders import (
     EVENING,
     ChannelFactory,
@@ -32,7 +33,23 @@ pytestmark = pytest.mark.django_db
         (ChannelFactory, {"kind": "fax"}, "channel_kind_known"),
         (ChannelFactory, {"code": "two-words"}, "channel_code_plain"),
         (ProductFactory, {"price": -1}, "product_price_not_negative"),
+        (OrderLineFactory, {"unit_cost": -1}, "order_line_cost_not_negative"),
+        (OrderLineFactory, {"vat_rate": -1}, "order_line_vat_in_range"),
+        (OrderLineFactory, {"vat_rate": 101}, "order_line_vat_in_range"),
         (ProductFactory, {"currency": "₫"}, "product_currency_is_a_code"),
+        (ProductFactory, {"cost": -1}, "product_cost_not_negative"),
+        (ProductFactory, {"vat_rate": 101}, "product_vat_in_range"),
+        (StockMovementFactory, {"kind": "lost"}, "movement_kind_known"),
+        (StockMovementFactory, {"kind": "counted", "quantity": 0}, "movement_moves_something"),
+        (StockMovementFactory, {"kind": "received", "quantity": -1}, "movement_received_is_more"),
+        (StockMovementFactory, {"kind": "damaged", "quantity": 1}, "movement_damaged_is_less"),
+        (PaymentFactory, {"amount": 100, "fee": 101}, "payment_fee_within_amount"),
+        (PaymentFactory, {"amount": 100, "fee": -101}, "payment_fee_within_amount"),
+        (
+            PaymentFactory,
+            {"state": PaymentState.REFUNDED, "settled_at": EVENING, "amount": -100, "fee": -101},
+            "payment_fee_within_amount",
+        ),
         (PaymentFactory, {"state": "lost", "settled_at": EVENING}, "payment_state_known"),
         (PaymentFactory, {"state": PaymentState.RECEIVED}, "payment_settled_has_its_time"),
         (PaymentFactory, {"settled_at": EVENING}, "payment_settled_has_its_time"),
@@ -47,6 +64,21 @@ pytestmark = pytest.mark.django_db
 def test_a_row_that_cannot_be_true_is_refused(factory, values, constraint):
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         factory(**values)
+
+
+def test_what_may_be_true_is_taken():
+    PaymentFactory(amount=100, fee=100)
+    PaymentFactory(amount=-100, fee=-100, state=PaymentState.REFUNDED, settled_at=EVENING)
+    OrderLineFactory(unit_cost=0, vat_rate=0)
+    OrderLineFactory(unit_cost=None, vat_rate=None)
+    for kind, quantity in (("received", 1), ("counted", 1), ("counted", -1), ("damaged", -1)):
+        StockMovementFactory(kind=kind, quantity=quantity)
+
+
+def test_a_product_whose_stock_has_moved_stays():
+    movement = StockMovementFactory()
+    with pytest.raises(ProtectedError):
+        movement.product.delete()
 
 
 def test_revenue_is_quantity_times_price_less_discount_and_nobody_can_say_otherwise():

@@ -3,7 +3,6 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from shop.catalog.models import Product
 from shop.orders.models import OrderImport, RejectedRow, State
 from tests.factories.catalog import CategoryFactory, ProductFactory
 from tests.factories.orders import (
@@ -158,8 +157,14 @@ class TestAdmin:
         product = ProductFactory()
         url = reverse("admin:catalog_product_change", args=[product.pk])
         values = {"sku": product.sku, "name": product.name, "category": product.category_id, "currency": "VND"}
-        assert client.post(url, {**values, "price": "99000"}).status_code == 302
+        values |= {"price": "99000", "cost": "61000", "vat_rate": "5"}
+        assert client.post(url, values).status_code == 302
         product.refresh_from_db()
-        assert (product.price, product.is_active) == (99_000, False)
-        assert client.post(url, {**values, "price": "-1"}).status_code == 200
-        assert Product.objects.get().price == 99_000
+        assert (product.price, product.is_active, product.cost, product.vat_rate) == (99_000, False, 61_000, 5)
+        for refused in ({"price": "-1"}, {"cost": "-1"}, {"vat_rate": "101"}, {"vat_rate": ""}):
+            assert client.post(url, {**values, **refused}).status_code == 200
+        product.refresh_from_db()
+        assert (product.price, product.cost, product.vat_rate) == (99_000, 61_000, 5)
+        assert client.post(url, {**values, "cost": ""}).status_code == 302
+        product.refresh_from_db()
+        assert product.cost is None
