@@ -41,6 +41,10 @@ class Holds(Enum):
     #: A time on the shop's clock, as ``timestamp`` without a zone.
     MOMENT = auto()
     DATE = auto()
+    #: The first day of a month, which stands for the month.
+    MONTH = auto()
+    #: An integer that counts hundredths of a percent.
+    PERCENT = auto()
 
 
 @dataclass(frozen=True, slots=True)
