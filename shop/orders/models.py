@@ -393,3 +393,29 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.amount}"
+
+
+class StockChange(models.Model):
+    """Everything that changed what is in stock, in one list: goods that came or went otherwise, and order lines.
+
+    A view of two tables that are only ever added to: see docs/decisions/stock-movements.md.
+    """
+
+    SOLD: Final = "sold"
+    TAKEN_BACK: Final = "taken_back"
+
+    id = models.TextField(primary_key=True)
+    product = models.ForeignKey(Product, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    at = models.DateTimeField(_("time"))
+    #: One of ``catalog.models.MovementKind`` or the two above.
+    kind = models.CharField(_("kind"), max_length=10)
+    #: More is positive, less negative.
+    quantity = models.IntegerField(_("pieces"))
+
+    class Meta:
+        managed = False
+        verbose_name = _("stock change")
+        verbose_name_plural = _("stock changes")
+
+    def __str__(self) -> str:
+        return f"{self.quantity:+} {self.kind}"
