@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from jobs.admin import LookOnly, badge
 from jobs.models import CODE_LENGTH, clean_code
+from reports.kinds import KINDS
 from reports.models import Report, ReportDownload, State
 
 if TYPE_CHECKING:
@@ -28,7 +29,19 @@ class StateFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Report]) -> QuerySet[Report]:  # noqa: ARG002
         state = self.value()
-        return queryset.filter(State(state).condition) if state in State.values else queryset
+        return queryset.filter(State(state).condition_at(timezone.now())) if state in State.values else queryset
+
+
+class KindFilter(admin.SimpleListFilter):
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:  # noqa: ARG002
+        return [(spec.name, str(spec.title)) for spec in KINDS.values()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Report]) -> QuerySet[Report]:  # noqa: ARG002
+        kind = self.value()
+        return queryset.filter(kind=kind) if kind in KINDS else queryset
 
 
 class DownloadInline(DownloadTable):
@@ -49,7 +62,7 @@ class ReportAdmin(LookOnly):
     """What was asked for, by whom, and who was given it. Operators do not get the files: they are the owner's."""
 
     list_display = ("__str__", "state_badge", "owner", "row_count", "file_size", "times_downloaded", "created_at")
-    list_filter = (StateFilter, "kind")
+    list_filter = (StateFilter, KindFilter, "format")
     list_per_page = 50
     list_select_related = ("owner", "job")
     ordering = ("-created_at", "-id")

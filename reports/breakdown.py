@@ -1,7 +1,7 @@
-"""The few numbers that a report's first page shows as bars: revenue by month, by channel, by category."""
+"""The few numbers that a report's first page shows as bars: its headline by month, by channel, by category."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -9,8 +9,9 @@ from typing import Final
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from shop.money import Money, totals
-from shop.orders.queries import RevenueShare
+from reports.rows import Holds
+from reports.selection import Share
+from reports.specs import Chart
 
 #: Bars of one chart; what is smaller is added up in the last one.
 MOST_BARS: Final = 12
@@ -20,57 +21,56 @@ _MOST_MONTHS: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """Amounts of one currency by label."""
+    """Amounts of one currency by label. ``in_order``: of time, not of size."""
 
     title: str
     labels: Sequence[str]
     amounts: Sequence[Decimal]
+    in_order: bool
 
 
-def breakdowns(shares: Sequence[RevenueShare]) -> list[Breakdown]:
-    """Charts of the currency with the most lines, in the current language; none where nothing was sold."""
-    lines: Counter[str] = Counter()
+def breakdowns(charts: Sequence[Chart], shares: Sequence[Share]) -> list[Breakdown]:
+    """``charts`` of the currency with the most rows, in the current language; none where there are no rows."""
+    rows: Counter[str] = Counter()
     for share in shares:
-        lines[share.revenue.currency] += share.lines
-    if not lines:
+        rows[share.currency] += share.rows
+    if not rows:
         return []
-    currency = lines.most_common(1)[0][0]
-    ours = [share for share in shares if share.revenue.currency == currency]
-    words = {"currency": currency}
-    months = len({share.month for share in ours}) <= _MOST_MONTHS
-    return [
-        _in_order(
-            _("Revenue by month, %(currency)s") % words if months else _("Revenue by year, %(currency)s") % words,
-            ours,
-            (lambda share: date_format(share.month, "m/Y")) if months else (lambda share: f"{share.month.year}"),
-        ),
-        _by_size(_("Revenue by channel, %(currency)s") % words, ours, lambda share: share.channel),
-        _by_size(
-            _("Revenue by category, %(currency)s") % words,
-            ours,
-            lambda share: share.category or _("Without a category"),
-        ),
-    ]
+    currency = rows.most_common(1)[0][0]
+    ours = [share for share in shares if share.currency == currency]
+    return [_breakdown(chart, place, ours, currency) for place, chart in enumerate(charts)]
 
 
-_Label = Callable[[RevenueShare], str]
+def _breakdown(chart: Chart, place: int, shares: Sequence[Share], currency: str) -> Breakdown:
+    if chart.holds != Holds.MONTH:
+        words = dict(chart.labels.choices) if chart.labels else {}
+        found = _added_up(
+            (_word(chart, words.get(share.values[place], share.values[place])), share) for share in shares
+        )
+        return _by_size(str(chart.title) % {"currency": currency}, found)
+    of_years = len({share.values[place] for share in shares}) > _MOST_MONTHS
+    title = chart.years if of_years and chart.years else chart.title
+    found = _added_up(
+        (f"{share.values[place].year}" if of_years else date_format(share.values[place], "m/Y"), share)
+        for share in sorted(shares, key=lambda share: share.values[place])
+    )
+    return Breakdown(str(title) % {"currency": currency}, list(found), list(found.values()), in_order=True)
 
 
-def _added_up(shares: Iterable[RevenueShare], label: _Label) -> dict[str, Decimal]:
-    by_label: dict[str, list[Money]] = {}
-    for share in shares:
-        by_label.setdefault(label(share), []).append(share.revenue)
-    return {name: totals(amounts)[0].value for name, amounts in by_label.items()}
+def _word(chart: Chart, value: object) -> str:
+    return str(value or chart.blank or "–")
 
 
-def _in_order(title: str, shares: Sequence[RevenueShare], label: _Label) -> Breakdown:
-    found = _added_up(shares, label)
-    return Breakdown(title, list(found), list(found.values()))
+def _added_up(labelled: Iterable[tuple[str, Share]]) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for label, share in labelled:
+        found[label] = found.get(label, Decimal(0)) + share.amount
+    return found
 
 
-def _by_size(title: str, shares: Sequence[RevenueShare], label: _Label) -> Breakdown:
-    found = sorted(_added_up(shares, label).items(), key=lambda item: (-item[1], item[0]))
+def _by_size(title: str, amounts: dict[str, Decimal]) -> Breakdown:
+    found = sorted(amounts.items(), key=lambda item: (-item[1], item[0]))
     if len(found) > MOST_BARS:
         rest = sum((amount for _name, amount in found[MOST_BARS - 1 :]), Decimal(0))
         found = [*found[: MOST_BARS - 1], (_("All others"), rest)]
-    return Breakdown(title, [name for name, _amount in found], [amount for _name, amount in found])
+    return Breakdown(title, [name for name, _amount in found], [amount for _name, amount in found], in_order=False)

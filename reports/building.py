@@ -8,18 +8,17 @@ see ``reports.parts``.
 import errno
 import hashlib
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -69,18 +68,14 @@ def build(report_id: UUID, *, run: Run) -> dict[str, Any]:
 
 
 def _make(report: Report, run: Run) -> None:
-    start, end = report.period.instants(timezone.get_default_timezone())
+    selection = report.selection
     with extract.moment() as moment:
-        content = Content(
-            moment.as_of,
-            list(report.spec.totals(start=start, end=end)),
-            list(report.spec.shares(start=start, end=end)),
-        )
+        content = Content(moment.as_of, selection.count(), selection.totals(), selection.shares())
         reader = extract.Reader(moment)
     with reader:
         run.progress(0, content.rows, _ROWS)
         writer = formats.writer(report, content)
-        with closing(_batches(report, reader)) as batches:
+        with closing(reader.lines(selection.rows(), at_once=parts.LINES_AT_ONCE)) as batches:
             written = parts.write(report, writer, batches, run)
     rows = sum(part.rows for part in written)
     if rows != content.rows:
@@ -102,15 +97,6 @@ def _make(report: Report, run: Run) -> None:
 def _name(report: Report, attempt: int) -> str:
     """The attempt is in it: a worker that was frozen past its lease cannot write over its successor's file."""
     return f"{report.pk}-{attempt}.{report.format}"
-
-
-def _batches(report: Report, reader: extract.Reader) -> Generator[bytes]:
-    zone = timezone.get_default_timezone()
-    start, end = report.period.instants(zone)
-    spec = report.spec
-    columns = [column.source(zone) for column in spec.selected(report.columns)]
-    found = spec.rows(start=start, end=end)
-    return reader.lines(found, [*columns, F(spec.decimals)], at_once=parts.LINES_AT_ONCE)
 
 
 @dataclass(slots=True)
@@ -136,7 +122,8 @@ def _read_back(report: Report, key: str, content: Content, run: Run) -> None:
             found = formats.read(report, file, checkpoint=run.checkpoint)
     except Unreadable as error:
         raise WrongFile(str(error)) from error
-    expected = {total.revenue.currency: (Decimal(total.quantity), total.revenue.value) for total in content.totals}
+    sums = report.selection.sums
+    expected = {total.currency: tuple(Decimal(total.value(column)) for column in sums) for total in content.totals}
     if (found.rows, dict(found.sums)) != (content.rows, expected):
         raise WrongFile(f"Read back {found.rows} rows {found.sums}; the database has {content.rows} rows {expected}.")
 
@@ -149,16 +136,7 @@ def _publish(report: Report, key: str, content: Content, digest: _Digest, run: R
             expires_at=Now() + KEEP,
             as_of=content.as_of,
             row_count=content.rows,
-            totals=[
-                {
-                    "currency": total.revenue.currency,
-                    "decimals": total.revenue.decimals,
-                    "lines": total.lines,
-                    "quantity": total.quantity,
-                    "revenue": total.revenue.amount,
-                }
-                for total in content.totals
-            ],
+            totals=[asdict(total) for total in content.totals],
             file_key=key,
             size=digest.size,
             sha256=digest.sha256.hexdigest(),

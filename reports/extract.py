@@ -6,7 +6,7 @@ exports its snapshot and the other begins with it (https://www.postgresql.org/do
 "Snapshot Synchronization Functions").
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,6 @@ from typing import Any, Self
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
-from django.db.models.expressions import Combinable
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +56,10 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def lines(self, found: QuerySet[Any], columns: Sequence[Combinable], *, at_once: int) -> Generator[bytes]:
-        """``columns`` of the rows of ``found`` in its order, as COPY's text: ``at_once`` whole lines at a
-        time, each with its line end. Raises Django's database errors."""
-        compiler = found.values_list(*columns).query.get_compiler(connection=self._connection)
+    def lines(self, found: QuerySet[Any, tuple[Any, ...]], *, at_once: int) -> Generator[bytes]:
+        """The tuples of ``found`` as COPY's text: ``at_once`` whole lines at a time, each with its line end. Raises
+        Django's database errors."""
+        compiler = found.query.get_compiler(connection=self._connection)
         sql, parameters = compiler.as_sql()
         with (
             self._connection.wrap_database_errors,

@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from reports import csv
-from reports.breakdown import Breakdown, breakdowns
+from reports.breakdown import breakdowns
 from reports.models import Report
 from reports.pdf import cover as covers
 from reports.pdf import readback as pdf_readback
@@ -21,12 +21,12 @@ from reports.pdf.document import Document
 from reports.pdf.notation import Notation
 from reports.pdf.table import Sums, Table, Words
 from reports.rows import Column, Holds
-from reports.specs import Format
+from reports.selection import Share, Total
+from reports.specs import CURRENCY, Format
 from reports.writers import ROWS_A_PART, About, Contents, Writer
 from reports.xlsx import readback as xlsx_readback
 from reports.xlsx.cells import column_letters
 from reports.xlsx.workbook import Chart, Summary, Value, Workbook
-from shop.orders.queries import RevenueShare, RevenueTotal
 
 _NOTATIONS: Final = {
     "vi": Notation(".", ",", "{day}/{month}/{year}", "{month}/{year}"),
@@ -39,12 +39,9 @@ class Content:
     """What a report's file is to hold, as the database counts it at ``as_of``."""
 
     as_of: datetime
-    totals: list[RevenueTotal]
-    shares: list[RevenueShare]
-
-    @property
-    def rows(self) -> int:
-        return sum(total.lines for total in self.totals)
+    rows: int
+    totals: list[Total]
+    shares: list[Share]
 
 
 def writer(report: Report, content: Content) -> Writer:
@@ -60,7 +57,7 @@ def writer(report: Report, content: Content) -> Writer:
 def read(report: Report, file: IO[bytes], *, checkpoint: Callable[[], object]) -> Contents:
     """Counts and adds up what the finished ``file`` holds. Raises Unreadable."""
     places = _places(report)
-    key, numbers = places[report.spec.key], [places[name] for name in report.spec.sums]
+    key, numbers = places[CURRENCY], [places[column.name] for column in report.selection.sums]
     if report.format == Format.CSV:
         return csv.read_table(file, key=key, numbers=numbers, checkpoint=checkpoint)
     if report.format == Format.PDF:
@@ -82,11 +79,11 @@ def read(report: Report, file: IO[bytes], *, checkpoint: Callable[[], object]) -
 
 
 def _columns(report: Report) -> list[Column]:
-    return [column.written() for column in report.spec.selected(report.columns)]
+    return [column.written() for column in report.choice.selected]
 
 
 def _places(report: Report) -> dict[str, int]:
-    return {column.name: place for place, column in enumerate(report.spec.selected(report.columns))}
+    return {column.name: place for place, column in enumerate(report.choice.selected)}
 
 
 def _title(report: Report) -> str:
@@ -108,18 +105,21 @@ def _facts(report: Report, content: Content) -> Iterator[tuple[str, Value]]:
     yield _("Last day"), report.last_day
     yield _("Time zone"), str(zone)
     yield _("What is in it"), str(report.spec.covers)
+    for title, words in report.filters_in_words:
+        yield title, _("only %(values)s") % {"values": words}
+    if report.order:
+        yield _("In order of"), report.order_in_words
     yield _("Data as of"), content.as_of.astimezone(zone).replace(tzinfo=None, microsecond=0)
     yield _("Made for"), report.owner.shown_name
     yield _("Lookup code"), report.shown_code
     yield _("Rows"), content.rows
 
 
-def _sums(content: Content) -> Iterator[tuple[str, Value]]:
+def _sums(report: Report, content: Content) -> Iterator[tuple[str, Value]]:
     for total in content.totals:
-        currency = total.revenue.currency
-        yield _("Rows in %(currency)s") % {"currency": currency}, total.lines
-        yield _("Quantity in %(currency)s") % {"currency": currency}, total.quantity
-        yield _("Revenue in %(currency)s") % {"currency": currency}, total.revenue.value
+        for column in report.selection.sums:
+            words = {"what": column.title, "currency": total.currency}
+            yield _("%(what)s in %(currency)s") % words, total.value(column)
 
 
 def _workbook(report: Report, content: Content, columns: Sequence[Column]) -> Workbook:
@@ -128,8 +128,8 @@ def _workbook(report: Report, content: Content, columns: Sequence[Column]) -> Wo
         summary=Summary(
             _("Summary"),
             _title(report),
-            [*_facts(report, content), *_sums(content)],
-            [Chart(one.title, one.labels, one.amounts) for one in breakdowns(content.shares)],
+            [*_facts(report, content), *_sums(report, content)],
+            [Chart(one.title, one.labels, one.amounts) for one in breakdowns(report.spec.charts, content.shares)],
         ),
         table=str(report.spec.title),
         columns=columns,
@@ -147,17 +147,17 @@ def _document(report: Report, content: Content, columns: Sequence[Column]) -> Do
         period=_days(report),
         columns=columns,
         sums=Sums(
-            places[spec.key],
-            [places[name] for name in spec.sums],
-            [total.revenue.currency for total in content.totals],
+            places[CURRENCY],
+            [places[column.name] for column in report.selection.sums],
+            [total.currency for total in content.totals],
         ),
-        months=moments[0] if moments else None,
+        months=None if report.order or not moments else moments[0],
         note=f"{_('Lookup code')} {report.shown_code}",
         notation=notation,
         words=Words(
             so_far=_("So far"),
             total=_("Total"),
-            nothing=_("There are no sales in these days."),
+            nothing=_("There is nothing in these days."),
             page=_("Page {page}"),
             of_pages=_(" of {pages}"),
         ),
@@ -174,13 +174,10 @@ def _document(report: Report, content: Content, columns: Sequence[Column]) -> Do
 
 def _cover(report: Report, content: Content, notation: Notation) -> Cover:
     facts = [(name, _in_words(value, notation)) for name, value in _facts(report, content)]
-    heads = [_("Currency"), _("Rows"), _("Quantity"), _("Revenue")]
-    sums = [
-        [
-            total.revenue.currency,
-            *(_in_words(value, notation) for value in (total.lines, total.quantity, total.revenue.value)),
-        ]
-        for total in content.totals
+    sums = report.selection.sums
+    heads = [_("Currency"), *(str(column.title) for column in sums)]
+    totals = [
+        [total.currency, *(_in_words(total.value(column), notation) for column in sums)] for total in content.totals
     ]
     return Cover(
         title=str(report.spec.title),
@@ -188,14 +185,13 @@ def _cover(report: Report, content: Content, notation: Notation) -> Cover:
         facts=facts,
         facts_title=_("About this report"),
         sums_title=_("Totals"),
-        sums=[heads, *sums] if sums else [],
-        charts=[_chart(one, upright=place == 0) for place, one in enumerate(breakdowns(content.shares))],
+        sums=[heads, *totals] if totals else [],
+        charts=[
+            covers.Chart(one.title, one.labels, one.amounts, upright=one.in_order)
+            for one in breakdowns(report.spec.charts, content.shares)
+        ],
         notation=notation,
     )
-
-
-def _chart(found: Breakdown, *, upright: bool) -> covers.Chart:
-    return covers.Chart(found.title, found.labels, found.amounts, upright=upright)
 
 
 def _in_words(value: Value, notation: Notation) -> str:

@@ -1,16 +1,23 @@
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, Final
 
 from django import forms
+from django.utils.dates import WEEKDAYS
 from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from reports import queries
+from reports.choice import Choice
 from reports.periods import NAMES, InvalidPeriod, Period
-from reports.specs import SPECS, Format, Kind
+from reports.recurrence import Every, Recurrence
+from reports.rows import Holds
+from reports.specs import Column, Format, Spec
+from shop.accounts.models import User
 
 CUSTOM: Final = "custom"
-_WORDS: Final[dict[str, str | Promise]] = {
+PERIOD_WORDS: Final[dict[str, str | Promise]] = {
     "last_year": _("Last year"),
     "this_year": _("This year so far"),
     "last_quarter": _("Last quarter"),
@@ -52,7 +59,7 @@ class PeriodForm(forms.Form):
 
     def _choices(self, years_sold: tuple[int, int] | None) -> Iterator[tuple[str, str | Promise]]:
         for name in NAMES:
-            yield name, _WORDS[name]
+            yield name, PERIOD_WORDS[name]
         if years_sold is not None:
             first, last = years_sold
             newest = min(last, self._today.year - 2)
@@ -85,22 +92,105 @@ class PeriodForm(forms.Form):
 
 
 class ReportForm(PeriodForm):
-    format = forms.ChoiceField(label=_("Format"), choices=Format.choices, widget=forms.RadioSelect)
+    """What a report of one kind is to hold, as ``person`` may have it."""
+
+    format = forms.ChoiceField(label=_("Format"), choices=Format.choices, initial=Format.XLSX, widget=forms.RadioSelect)
     columns = forms.MultipleChoiceField(
         label=_("More columns"), required=False, widget=forms.CheckboxSelectMultiple({"class": "choices"})
     )
+    order = forms.ChoiceField(label=_("In order of"), required=False)
 
-    def __init__(self, *args: Any, kind: Kind, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, spec: Spec, person: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        spec = SPECS[kind]
-        field = self.fields["columns"]
-        assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = [(column.name, column.title) for column in spec.columns if not column.required]
-        field.initial = default_columns(kind)
-        self.fields["format"].initial = Format.XLSX
-        self.always = [column.title for column in spec.columns if column.required]
+        self.spec = spec
+        personal = queries.may_have_personal_data(person)
+        columns = [column for column in spec.columns if personal or not column.personal]
+        _set_choices(self.fields["columns"], [(one.name, one.title) for one in columns if not one.required])
+        self.fields["columns"].initial = default_columns(spec)
+        _set_choices(self.fields["order"], [("", _("As they come")), *_orders(columns)])
+        self.always = [column.title for column in columns if column.required]
+        for one in spec.filters:
+            self.fields[f"{_FILTER}{one.name}"] = forms.MultipleChoiceField(
+                label=str(one.title),
+                required=False,
+                choices=one.choices(),
+                widget=forms.CheckboxSelectMultiple({"class": "choices"}),
+            )
+
+    @property
+    def filter_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name.startswith(_FILTER)]
+
+    @property
+    def some_filtered(self) -> bool:
+        return any(field.value() for field in self.filter_fields)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        wanted = cleaned.get("order", "").removeprefix("-")
+        if wanted and wanted not in {column.name for column in self.spec.selected(cleaned.get("columns", []))}:
+            self.add_error("order", _("Tick this column above too, or choose another one."))
+        return cleaned
+
+    @property
+    def choice(self) -> Choice:
+        """What is chosen, as far as it is valid."""
+        chosen = self.cleaned_data
+        filters = {one.name: chosen.get(f"{_FILTER}{one.name}", []) for one in self.spec.filters}
+        return Choice(
+            self.spec.name,
+            Format(chosen.get("format", Format.XLSX)),
+            chosen.get("columns", []),
+            filters,
+            chosen.get("order", ""),
+        )
 
 
-def default_columns(kind: Kind) -> list[str]:
+_FILTER: Final = "filter_"
+
+
+def _set_choices(field: forms.Field, choices: Sequence[tuple[str, str | Promise]]) -> None:
+    assert isinstance(field, forms.ChoiceField)
+    field.choices = list(choices)
+
+
+def _orders(columns: Iterable[Column]) -> Iterator[tuple[str, str | Promise]]:
+    """What rows can be put in order of: texts by the alphabet, all else both ways."""
+    for column in columns:
+        if column.holds == Holds.TEXT:
+            yield column.name, column.title
+            continue
+        is_time = column.holds in {Holds.MOMENT, Holds.DATE, Holds.MONTH}
+        up, down = (_("earliest first"), _("latest first")) if is_time else (_("smallest first"), _("largest first"))
+        yield column.name, format_lazy("{}, {}", column.title, up)
+        yield f"-{column.name}", format_lazy("{}, {}", column.title, down)
+
+
+def default_columns(spec: Spec) -> list[str]:
     """The columns that are ticked to begin with, beside those that are always there."""
-    return [column.name for column in SPECS[kind].columns if column.chosen and not column.required]
+    return [column.name for column in spec.columns if column.chosen and not column.required]
+
+
+class SavedForm(forms.Form):
+    """A saved report's name, and when it comes."""
+
+    name = forms.CharField(label=_("Name"), max_length=100)
+    period = forms.ChoiceField(label=_("Period"), choices=[(name, PERIOD_WORDS[name]) for name in NAMES])
+    every = forms.ChoiceField(label=_("How often"), choices=Every.choices, initial=Every.NEVER)
+    weekday = forms.TypedChoiceField(label=_("On"), choices=list(WEEKDAYS.items()), coerce=int, initial=0)
+    day = forms.IntegerField(
+        label=_("On day"),
+        min_value=1,
+        max_value=31,
+        initial=1,
+        help_text=_("Where a month is shorter, on its last day."),
+    )
+    hour = forms.TypedChoiceField(
+        label=_("At"), choices=[(hour, f"{hour:02}:00") for hour in range(24)], coerce=int, initial=7
+    )
+    by_mail = forms.BooleanField(label=_("Send me the link by e-mail"), required=False, initial=True)
+
+    @property
+    def recurrence(self) -> Recurrence:
+        chosen = self.cleaned_data
+        return Recurrence(Every(chosen["every"]), chosen["weekday"], chosen["day"], chosen["hour"])

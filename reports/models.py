@@ -9,6 +9,7 @@ from then on its times tell. ``ready_at`` and ``expired_at`` are each set once, 
 """
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final
 
@@ -18,14 +19,18 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from jobs.models import CODE_LENGTH, Job, show_code
 from jobs.models import State as JobState
-from reports.periods import Period
-from reports.specs import SPECS, Format, Kind, Spec
+from reports.choice import Choice
+from reports.periods import NAMES, Period
+from reports.recurrence import Every, Recurrence
+from reports.rows import Holds
+from reports.selection import Selection
+from reports.specs import Column, Format, Spec
 from shop.money import Money
 
 
@@ -42,10 +47,14 @@ class State(models.TextChoices):
         """The tone of the state's badge: neutral, progress, good, bad."""
         return _TONES[self]
 
-    @property
-    def condition(self) -> Q:
-        """Finds the reports in this state: ``Report.state_at`` for the database, as of the last sweep."""
-        return _CONDITIONS[self]
+    def condition_at(self, now: datetime) -> Q:
+        """Finds the reports in this state: ``Report.state_at`` for the database."""
+        gone = Q(expired_at__isnull=False) | Q(expires_at__lte=now)
+        if self == State.EXPIRED:
+            return gone
+        if self == State.READY:
+            return Q(ready_at__isnull=False) & ~gone
+        return Q(ready_at__isnull=True, job__state=_JOB_STATES[self])
 
 
 _TONES: Final = {
@@ -62,19 +71,110 @@ _OF_JOB: Final = {
     JobState.FAILED: State.FAILED,
     JobState.CANCELLED: State.CANCELLED,
 }
-_CONDITIONS: Final = {
-    State.EXPIRED: Q(expired_at__isnull=False),
-    State.READY: Q(ready_at__isnull=False, expired_at__isnull=True),
-    **{state: Q(ready_at__isnull=True, job__state=of_job) for of_job, state in _OF_JOB.items()},
-}
+_JOB_STATES: Final = {state: of_job for of_job, state in _OF_JOB.items()}
 
 
 def new_id() -> uuid.UUID:
     return uuid7()
 
 
-class Report(models.Model):
-    """One report that one person asked for; period, columns and language are as they were when it was asked for."""
+class Chosen(models.Model):
+    """What a person chose a report to be: ``choice.Choice`` in columns of a table."""
+
+    kind = models.CharField(_("kind"), max_length=40)
+    format = models.CharField(_("format"), max_length=10, choices=Format.choices)
+    columns = ArrayField(models.CharField(max_length=30), verbose_name=_("columns"))
+    filters = models.JSONField(_("filters"), default=dict, db_default={}, blank=True)
+    order = models.CharField(_("order"), max_length=31, default="", db_default="", blank=True)
+    language = models.CharField(_("language"), max_length=5)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def choice(self) -> Choice:
+        return Choice(self.kind, Format(self.format), self.columns, self.filters, self.order)
+
+    @property
+    def spec(self) -> Spec:
+        return self.choice.spec
+
+    @property
+    def filters_in_words(self) -> list[tuple[str, str]]:
+        """Titles of the filters that leave something out, with what they keep."""
+        return [
+            (
+                str(one.title),
+                ", ".join(str(words) for value, words in one.choices() if value in self.filters[one.name]),
+            )
+            for one in self.spec.filters
+            if one.name in self.filters
+        ]
+
+    @property
+    def order_in_words(self) -> str:
+        if not self.order:
+            return ""
+        title = self.spec.column(self.order.removeprefix("-")).title
+        return _("%(column)s, from the largest") % {"column": title} if self.order.startswith("-") else str(title)
+
+
+class SavedReport(Chosen):
+    """A choice kept under a name, to be made again with a click or at times of its own."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="+", verbose_name=_("owner")
+    )
+    name = models.CharField(_("name"), max_length=100)
+    #: One of ``periods.NAMES``: it moves with the calendar.
+    period = models.CharField(_("period"), max_length=20)
+    every = models.CharField(_("how often"), max_length=10, choices=Every.choices, default=Every.NEVER)
+    #: 0 is Monday.
+    weekday = models.SmallIntegerField(_("on"), default=0)
+    day = models.SmallIntegerField(_("on day"), default=1)
+    hour = models.SmallIntegerField(_("at hour"), default=7)
+    by_mail = models.BooleanField(_("send me the link by e-mail"), default=True)
+    #: NULL: nothing comes by itself.
+    next_at = models.DateTimeField(_("next"), null=True)
+    #: Why the last time brought nothing, in a sentence.
+    problem = models.TextField(_("problem"), default="", db_default="")
+    created_at = models.DateTimeField(_("saved"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("saved report")
+        verbose_name_plural = _("saved reports")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner", "name"], name="saved_report_name_once"),
+            models.CheckConstraint(condition=Q(format__in=Format.values), name="saved_report_format_known"),
+            models.CheckConstraint(condition=Q(period__in=NAMES), name="saved_report_period_known"),
+            models.CheckConstraint(
+                condition=Q(every=Every.NEVER, next_at__isnull=True)
+                | Q(every__in=[Every.DAY, Every.WEEK, Every.MONTH]),
+                name="saved_report_next_has_a_rhythm",
+            ),
+            models.CheckConstraint(
+                condition=Q(weekday__range=(0, 6), day__range=(1, 31), hour__range=(0, 23)),
+                name="saved_report_time_is_one",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="saved_report_due")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("reports:saved", kwargs={"pk": self.pk})
+
+    @property
+    def recurrence(self) -> Recurrence:
+        return Recurrence(Every(self.every), self.weekday, self.day, self.hour)
+
+
+class Report(Chosen):
+    """One report that one person asked for; period, choice and language are as they were when it was asked for."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     #: NULL once the job is purged; ``code`` stays, so that the report's address does.
@@ -87,13 +187,19 @@ class Report(models.Model):
         related_name="+",
         verbose_name=_("owner"),
     )
-    kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
-    format = models.CharField(_("format"), max_length=10, choices=Format.choices)
+    #: The saved report that this was made from, for as long as there is that.
+    saved = models.ForeignKey(
+        SavedReport,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="reports",
+        verbose_name=_("saved report"),
+    )
+    #: Its owner waits for a mail about it.
+    mail_due = models.BooleanField(default=False, db_default=False)
     #: Both included, in the shop's days.
     first_day = models.DateField(_("from"))
     last_day = models.DateField(_("to"))
-    columns = ArrayField(models.CharField(max_length=30), verbose_name=_("columns"))
-    language = models.CharField(_("language"), max_length=5)
     created_at = models.DateTimeField(_("requested"), db_default=Now())
 
     # The file. Everything below is written at once, when it has been made, read back and stored.
@@ -102,7 +208,7 @@ class Report(models.Model):
     expired_at = models.DateTimeField(_("deleted"), null=True)
     as_of = models.DateTimeField(_("data as of"), null=True)
     row_count = models.BigIntegerField(_("rows"), null=True)
-    #: For each currency: {"currency", "decimals", "lines", "quantity", "revenue"}, all amounts exact integers.
+    #: ``selection.Total`` for each currency, in JSON.
     totals = models.JSONField(_("totals"), default=list, db_default=[])
     #: Its name in storage; "" before there is one and after it has been deleted.
     file_key = models.CharField(max_length=200, default="", db_default="")
@@ -113,7 +219,6 @@ class Report(models.Model):
         verbose_name = _("report")
         verbose_name_plural = _("reports")
         constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="report_kind_known"),
             models.CheckConstraint(condition=Q(format__in=Format.values), name="report_format_known"),
             models.CheckConstraint(condition=Q(first_day__lte=F("last_day")), name="report_days_in_order"),
             models.CheckConstraint(
@@ -146,10 +251,11 @@ class Report(models.Model):
             models.Index(fields=["owner", "-created_at", "-id"], name="report_of_owner"),
             models.Index(fields=["expires_at"], condition=Q(expired_at__isnull=True), name="report_to_expire"),
             models.Index(fields=["file_key"], condition=~Q(file_key=""), name="report_by_file"),
+            models.Index(fields=["id"], condition=Q(mail_due=True), name="report_mail_due"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.first_day} – {self.last_day}"
+        return f"{self.spec.title} {self.first_day} – {self.last_day}"
 
     def get_absolute_url(self) -> str:
         return reverse("reports:detail", kwargs={"code": self.shown_code})
@@ -172,8 +278,11 @@ class Report(models.Model):
         return Period(self.first_day, self.last_day)
 
     @property
-    def spec(self) -> Spec:
-        return SPECS[Kind(self.kind)]
+    def selection(self) -> Selection:
+        """Raises UnknownChoice for what this release no longer has."""
+        zone = timezone.get_default_timezone()
+        start, end = self.period.instants(zone)
+        return Selection(self.spec, start, end, self.choice.selected, self.filters, self.order, zone)
 
     @property
     def file_name(self) -> str:
@@ -183,9 +292,36 @@ class Report(models.Model):
             return f"{self.spec.title} {days}.{self.format}"
 
     @property
-    def revenue(self) -> list[Money]:
-        """The report's total, one for each currency."""
-        return [Money(total["revenue"], total["currency"], total["decimals"]) for total in self.totals]
+    def shown_totals(self) -> list["ShownTotal"]:
+        """What the file adds up to, for each currency; the kind's headline first."""
+        headline = self.spec.headline
+        columns = sorted(self.choice.selected, key=lambda column: column.name != headline)
+        return [
+            ShownTotal(column, total["currency"], total["sums"][column.name], total["decimals"])
+            for total in self.totals
+            for column in columns
+            if column.name in total["sums"]
+        ]
+
+    @property
+    def headlines(self) -> list["ShownTotal"]:
+        """The headline's total for each currency."""
+        return [total for total in self.shown_totals if total.column.name == self.spec.headline]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTotal:
+    """A sum for the screen."""
+
+    column: Column
+    currency: str
+    amount: int
+    decimals: int
+
+    @property
+    def money(self) -> Money | None:
+        """None for a number that is no money."""
+        return Money(self.amount, self.currency, self.decimals) if self.column.holds == Holds.MONEY else None
 
 
 class ReportPart(models.Model):

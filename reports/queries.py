@@ -1,15 +1,40 @@
 """Reading about reports."""
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from jobs.models import CODE_LENGTH, clean_code
-from reports.models import Report
+from jobs.services import NotAllowed
+from reports.choice import Choice
+from reports.models import Report, SavedReport
 from shop.accounts.models import Role, User
 
 
 def may_have_reports(person: User) -> bool:
     """Reports hold the shop's whole trade: they are for its owners."""
     return person.has_role(Role.OWNER)
+
+
+def may_have_personal_data(person: User) -> bool:
+    """Who a customer is takes a role of its own."""
+    return person.has_role(Role.CUSTOMER_DATA)
+
+
+def check_may_have(person: User, choice: Choice) -> None:
+    """Raises NotAllowed for somebody who may not have such a report, UnknownChoice."""
+    if not may_have_reports(person):
+        raise NotAllowed(_("Reports are for the owners of the shop."))
+    if choice.is_personal and not may_have_personal_data(person):
+        raise NotAllowed(
+            _("This report says something about customers, and you may not have that. Ask an operator for the role.")
+        )
+
+
+def saved_of(owner: User) -> QuerySet[SavedReport]:
+    """A person's saved reports, by name; none for somebody who may not have any."""
+    if not may_have_reports(owner):
+        return SavedReport.objects.none()
+    return SavedReport.objects.filter(owner_id=owner.pk).select_related("owner").order_by("name")
 
 
 def of_owner(owner: User) -> QuerySet[Report]:

@@ -1,25 +1,24 @@
-"""What each kind of report holds, declared: its columns, where its rows come from, and the sums that prove it right."""
+"""The words in which ``reports.kinds`` declares what a kind of report holds: columns, sums, filters, charts.
 
-from collections.abc import Callable, Sequence
+A kind says no more than this. How its rows are counted, added up, put in order and read is ``reports.selection``.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from django.db import models
-from django.db.models import DateTimeField, F, Func, QuerySet, Value
+from django.db.models import DateField, DateTimeField, F, Func, Q, QuerySet, Sum, Value
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast, TruncMonth
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
 from reports import rows
 from reports.rows import Holds
-from shop.orders import queries as orders
-from shop.orders.models import State as OrderState
-from shop.orders.queries import RevenueShare, RevenueTotal
 
-
-class Kind(models.TextChoices):
-    REVENUE = "revenue", _("Revenue, line by line")
+#: The column by which every kind is added up.
+CURRENCY: Final = "currency"
 
 
 class Format(models.TextChoices):
@@ -45,29 +44,47 @@ class Column:
 
     Attributes:
         name: how forms and rows call it.
-        path: where the query finds it, as ``values_list`` takes it.
+        value: where the rows of the spec's source have it: a path as ``values_list`` takes it, or an expression.
         width: in characters.
         chosen: ticked in an empty form.
-        required: always there, for without it the rows cannot be told apart or the sums not checked.
+        required: always there, for without it the rows cannot be told apart or say nothing.
+        groups: one row for each of its values (with those of the other such columns).
+        adds_up: a number whose sum means something. It is added up by SQL, shown as a total, and the finished file is
+            checked by it. In a kind of groups, ``value`` is that of the single row, and cells hold sums.
+        personal: says something about a customer, so it takes a permission.
         labels: turns stored values into words.
         repeats: rows often share a value.
     """
 
     name: str
     title: Promise
-    path: str
+    value: str | Combinable
     holds: Holds = Holds.TEXT
     width: float = 14.0
     chosen: bool = True
     required: bool = False
+    groups: bool = False
+    adds_up: bool = False
+    personal: bool = False
     labels: type[models.TextChoices] | None = None
     repeats: bool = True
 
-    def source(self, zone: tzinfo) -> Combinable:
-        """What the query selects: instants as the clock in ``zone`` shows them."""
+    def source(self, zone: tzinfo) -> Any:
+        """The expression of its value in a single row: times as the clock in ``zone`` shows them."""
+        value: Any = F(self.value) if isinstance(self.value, str) else self.value
         if self.holds == Holds.MOMENT:
-            return Func(Value(str(zone)), F(self.path), function="timezone", output_field=DateTimeField())
-        return F(self.path)
+            return Func(Value(str(zone)), value, function="timezone", output_field=DateTimeField())
+        if self.holds == Holds.MONTH:
+            return Cast(TruncMonth(value, tzinfo=zone), DateField())
+        return value
+
+    @property
+    def sum(self) -> Sum:
+        return Sum(self.value)
+
+    @property
+    def is_number(self) -> bool:
+        return self.holds in {Holds.NUMBER, Holds.MONEY, Holds.PERCENT}
 
     def written(self) -> rows.Column:
         """The column as writers know it, in the current language."""
@@ -76,72 +93,86 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Filter:
+    """Something by which rows can be left out.
+
+    Attributes:
+        choices: the values that can be chosen, as texts, with their words.
+        keeps: the condition that keeps the rows of these values.
+    """
+
+    name: str
+    title: Promise
+    choices: Callable[[], Sequence[tuple[str, str | Promise]]]
+    keeps: Callable[[Sequence[str]], Q]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Bars of the spec's headline by another value.
+
+    Attributes:
+        title: with ``%(currency)s``.
+        years: the title where the value is a month and there are too many of them.
+        blank: stands for rows without the value.
+    """
+
+    title: Promise
+    value: str | Combinable
+    holds: Holds = Holds.TEXT
+    years: Promise | None = None
+    blank: Promise | None = None
+    labels: type[models.TextChoices] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """One kind of report.
 
     Attributes:
+        name: how addresses and rows call it, for ever.
+        title: short: sheets and files are called by it.
         covers: which rows are in it, in a sentence.
-        rows: the rows with start <= time < end, in an order that no two rows share.
-        totals: the same span added up, by a query of its own: one total for each currency.
-        shares: the same span by month, channel and category, for the charts.
-        currency, decimals: paths of the row's currency and of the decimals of its amounts.
-        key, sums: names of the columns by which a finished file is added up, and of those added up there.
+        source: the rows with start <= time < end, in no order.
+        unique: paths that tell rows (of groups: groups) apart, in the order in which rows come unless asked otherwise.
+        headline: the column whose totals stand for the whole.
+        decimals: the path or expression of how many decimals a row's amounts have.
+        personal: takes the permission, whatever its columns.
     """
 
+    name: str
     title: Promise
     covers: Promise
     columns: tuple[Column, ...]
-    rows: Callable[..., QuerySet[Any]]
-    totals: Callable[..., Sequence[RevenueTotal]]
-    shares: Callable[..., Sequence[RevenueShare]]
-    currency: str
-    decimals: str
-    key: str
-    sums: tuple[str, str]
+    source: Callable[[datetime, datetime], QuerySet[Any]]
+    unique: tuple[str, ...]
+    headline: str
+    decimals: str | Combinable = "decimals"
+    filters: tuple[Filter, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    personal: bool = False
+
+    def __iter__(self) -> Iterator[Column]:
+        return iter(self.columns)
+
+    def column(self, name: str) -> Column:
+        """Raises UnknownChoice."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise UnknownChoice(name)
+
+    @property
+    def of_groups(self) -> bool:
+        return any(column.groups for column in self.columns)
 
     def selected(self, names: Sequence[str]) -> list[Column]:
-        """The required columns and those named, in the report's own order. Raises UnknownColumn."""
+        """The required columns and those named, in the report's own order. Raises UnknownChoice."""
         unknown = set(names) - {column.name for column in self.columns}
         if unknown:
-            raise UnknownColumn(", ".join(sorted(unknown)))
+            raise UnknownChoice(", ".join(sorted(unknown)))
         return [column for column in self.columns if column.required or column.name in names]
 
-    def count(self, *, start: datetime, end: datetime) -> int:
-        return self.rows(start=start, end=end).order_by().count()
 
-
-class UnknownColumn(ValueError):
-    """A column that this kind of report does not have."""
-
-
-SPECS: Final = {
-    Kind.REVENUE: Spec(
-        title=_("Revenue"),
-        covers=_("Every order line of the period on all channels: what was sold, and what was taken back as a minus."),
-        columns=(
-            Column("time", _("Time"), "placed_at", Holds.MOMENT, 19, required=True),
-            Column("order", _("Order"), "order__code", width=26, required=True, repeats=False),
-            Column("number", _("Number at the channel"), "order__number", width=16, chosen=False, repeats=False),
-            Column("channel", _("Channel"), "order__channel__name"),
-            Column("state", _("State of the order"), "order__state", labels=OrderState, chosen=False),
-            Column("region", _("Province or city"), "order__region", width=20),
-            Column("customer", _("Customer"), "order__customer__name", width=24, chosen=False, repeats=False),
-            Column("phone", _("Phone"), "order__customer__phone", chosen=False, repeats=False),
-            Column("sku", _("SKU"), "sku"),
-            Column("product", _("Product"), "name", width=40),
-            Column("category", _("Category"), "product__category__name", width=20, chosen=False),
-            Column("quantity", _("Quantity"), "quantity", Holds.NUMBER, 10, required=True),
-            Column("unit_price", _("Unit price"), "unit_price", Holds.MONEY),
-            Column("discount", _("Discount"), "discount", Holds.MONEY),
-            Column("revenue", _("Revenue"), "revenue", Holds.MONEY, 16, required=True),
-            Column("currency", _("Currency"), "currency", width=9, required=True),
-        ),
-        rows=orders.lines_between,
-        totals=orders.revenue_totals,
-        shares=orders.revenue_shares,
-        currency="currency",
-        decimals="decimals",
-        key="currency",
-        sums=("quantity", "revenue"),
-    )
-}
+class UnknownChoice(ValueError):
+    """A column, filter, value or order that this kind of report does not have."""

@@ -5,9 +5,9 @@ POST; it all works without JavaScript.
 """
 
 import hashlib
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
@@ -24,10 +24,12 @@ from jobs import paging
 from jobs.live import Live, look
 from jobs.services import NotAllowed
 from jobs.trace import trace_id
-from reports import files, preview, queries, services
-from reports.forms import PeriodForm, ReportForm, default_columns
+from reports import files, kinds, preview, queries, schedules, services
+from reports.forms import PERIOD_WORDS, ReportForm, SavedForm, default_columns
 from reports.models import Report, State
-from reports.specs import SPECS, Format, Kind
+from reports.periods import NAMES, Period
+from reports.selection import Selection
+from reports.specs import Format, UnknownChoice
 from shop.accounts.access import SignedIn, role_required, source_of
 from shop.accounts.models import Role
 from shop.orders.queries import years_sold
@@ -43,7 +45,7 @@ def report_list(request: SignedIn) -> HttpResponse:
     found = queries.of_owner(request.user)
     state = request.GET.get("state", "")
     if state in State.values:
-        found = found.filter(State(state).condition)
+        found = found.filter(State(state).condition_at(timezone.now()))
     try:
         page = paging.page(
             found,
@@ -65,67 +67,92 @@ def report_list(request: SignedIn) -> HttpResponse:
         "here": request.get_full_path(),
         "this_year": timezone.localdate(now).year,
         "last_year": timezone.localdate(now).year - 1,
-        "columns": default_columns(Kind.REVENUE),
+        "columns": default_columns(kinds.get("revenue")),
         "format": Format.XLSX,
     }
     return render(request, "reports/rows.html" if request.headers.get("HX-Request") else "reports/list.html", context)
 
 
 @role_required(Role.OWNER)
+@require_safe
+@never_cache
+def choose(request: SignedIn) -> HttpResponse:
+    """The kinds of report that the person may have."""
+    personal = queries.may_have_personal_data(request.user)
+    specs = [spec for spec in kinds.KINDS.values() if personal or not spec.personal]
+    return render(request, "reports/choose.html", {"specs": specs})
+
+
+@role_required(Role.OWNER)
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-def new(request: SignedIn) -> HttpResponse:
-    """The form, and what it asks for. With ``count`` in the POST, the form again with the number of rows."""
-    form = ReportForm(
-        request.POST if request.method == "POST" else None,
-        initial={"period": "last_year"},
-        kind=Kind.REVENUE,
-        today=timezone.localdate(),
-        years_sold=years_sold(),
-    )
+def new(request: SignedIn, kind: str) -> HttpResponse:
+    """The form of one kind, and what it asks for. With ``count`` in the POST, the form again with the number of
+    rows."""
+    form = _form(request, kind, request.POST if request.method == "POST" else None)
+    if form is None:
+        return _not_found(request)
     if request.method == "POST" and form.is_valid() and "count" not in request.POST:
-        report = services.request_report(
-            owner=request.user,
-            kind=Kind.REVENUE,
-            format=Format(form.cleaned_data["format"]),
-            period=form.cleaned_data["span"],
-            columns=form.cleaned_data["columns"],
-            now=timezone.now(),
-        )
-        return redirect(report)
-    counted = form if form.is_bound else _period_form({"period": "last_year"})
-    names = request.POST.getlist("columns") if form.is_bound else default_columns(Kind.REVENUE)
-    return render(request, "reports/new.html", {"form": form, **_count(counted, names)})
+        try:
+            report = services.request_report(
+                owner=request.user, choice=form.choice, period=form.cleaned_data["span"], now=timezone.now()
+            )
+        except NotAllowed as error:
+            form.add_error(None, str(error))
+        else:
+            return redirect(report)
+    initial = {"period": "last_year", "format": Format.XLSX, "columns": default_columns(form.spec)}
+    counted = form if form.is_bound else _form(request, kind, initial)
+    assert counted is not None
+    return render(request, "reports/new.html", {"form": form, "spec": form.spec, **_count(counted)})
 
 
 @role_required(Role.OWNER)
 @require_safe
 @never_cache
-def rows(request: SignedIn) -> HttpResponse:
-    """How many rows the period in the query has, and the first of them, as a fragment."""
-    return render(request, "reports/count.html", _count(_period_form(request.GET), request.GET.getlist("columns")))
+def rows(request: SignedIn, kind: str) -> HttpResponse:
+    """How many rows the report in the query has, and the first of them, as a fragment."""
+    form = _form(request, kind, request.GET)
+    if form is None:
+        return _not_found(request)
+    return render(request, "reports/count.html", _count(form))
 
 
-def _period_form(data: Any) -> PeriodForm:
-    return PeriodForm(data, today=timezone.localdate(), years_sold=years_sold())
+def _form(request: SignedIn, kind: str, data: Any) -> ReportForm | None:
+    """None for a kind that there is not, or not for this person."""
+    spec = kinds.KINDS.get(kind)
+    if spec is None or (spec.personal and not queries.may_have_personal_data(request.user)):
+        return None
+    return ReportForm(
+        data,
+        initial={"period": "last_year"},
+        spec=spec,
+        person=request.user,
+        today=timezone.localdate(),
+        years_sold=years_sold(),
+    )
 
 
-def _count(form: PeriodForm, names: Sequence[str]) -> dict[str, Any]:
-    if not form.is_valid():
+def _count(form: ReportForm) -> dict[str, Any]:
+    form.is_valid()
+    span = form.cleaned_data.get("span")
+    if span is None:
         return {"count": None}
-    spec, span, zone = SPECS[Kind.REVENUE], form.cleaned_data["span"], timezone.get_default_timezone()
+    choice, zone = form.choice, timezone.get_default_timezone()
     start, end = span.instants(zone)
-    known = {column.name for column in spec.columns}
-    columns = spec.selected([name for name in names if name in known])
-    count = spec.count(start=start, end=end)
-    language = get_language() or "vi"
-    return {
+    selection = Selection(choice.spec, start, end, choice.selected, choice.filters, choice.order, zone)
+    context = {"span": span, "columns": selection.columns}
+    try:
+        with preview.in_no_time():
+            count = selection.count()
+            first_rows = preview.first_rows(selection, language=get_language() or "vi")
+    except preview.TakesLonger:
+        return context | {"count": -1}
+    return context | {
         "count": count,
-        "span": span,
-        "seconds": preview.seconds_for(count, Format.XLSX),
+        "seconds": preview.seconds_for(count, choice.format),
         "pages": preview.pages_for(count),
-        "columns": columns,
-        "first_rows": preview.first_rows(spec, columns, start=start, end=end, zone=zone, language=language),
+        "first_rows": first_rows,
     }
 
 
@@ -170,7 +197,7 @@ def _context(report: Report) -> dict[str, Any]:
         "live": watched,
         "job": report.job,
         "version": hashlib.sha256(shown.encode()).hexdigest()[:16],
-        "columns": [column.title for column in report.spec.selected(report.columns)],
+        "columns": [column.title for column in report.choice.selected],
         "now": now,
     }
 
@@ -187,6 +214,9 @@ def download(request: SignedIn, code: str) -> HttpResponse:
         address = services.open_download(
             report=report, viewer=request.user, address=source_of(request) or None, now=timezone.now()
         )
+    except NotAllowed as error:
+        messages.warning(request, str(error))
+        return redirect(report)
     except services.NotReady:
         return redirect(report)
     except services.Expired:
@@ -202,7 +232,7 @@ def file(request: SignedIn, token: str) -> HttpResponseBase:
     try:
         report = services.report_of_link(token, viewer=request.user, now=timezone.now())
         content = files.open_file(report.file_key)
-    except (Report.DoesNotExist, services.NotReady):
+    except (Report.DoesNotExist, NotAllowed, services.NotReady):
         return _not_found(request)
     except (services.Expired, FileNotFoundError):
         return _expired(request, None)
@@ -249,7 +279,140 @@ def again(request: SignedIn, code: str) -> HttpResponse:
     report = queries.by_code(code, viewer=request.user)
     if report is None:
         return _not_found(request)
-    return redirect(services.request_again(report=report, now=timezone.now()))
+    try:
+        return redirect(services.request_again(report=report, now=timezone.now()))
+    except NotAllowed as error:
+        messages.warning(request, str(error))
+    except UnknownChoice:
+        messages.warning(request, _("A column or a filter of it is no longer there. Ask for a new report."))
+    return redirect(report)
+
+
+@role_required(Role.OWNER)
+@require_safe
+@never_cache
+def saved_list(request: SignedIn) -> HttpResponse:
+    """The person's saved reports, by name, and when they come."""
+    found = queries.saved_of(request.user)
+    return render(request, "reports/saved_list.html", {"saved_reports": found, "now": timezone.now()})
+
+
+@role_required(Role.OWNER)
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def save(request: SignedIn, code: str) -> HttpResponse:
+    """Keeps what the report holds under a name."""
+    report = queries.by_code(code, viewer=request.user)
+    if report is None:
+        return _not_found(request)
+    named = _period_name(report)
+    initial = {"name": f"{report.spec.title}, {PERIOD_WORDS[named]}"[:100], "period": named}
+    form = SavedForm(request.POST if request.method == "POST" else None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            saved = schedules.save(
+                owner=request.user,
+                choice=report.choice,
+                language=get_language() or "vi",
+                name=form.cleaned_data["name"],
+                period=form.cleaned_data["period"],
+                recurrence=form.recurrence,
+                by_mail=form.cleaned_data["by_mail"],
+                now=timezone.now(),
+            )
+        except schedules.NameTaken:
+            form.add_error("name", _("You have a saved report of this name. Choose another one."))
+        except NotAllowed as error:
+            form.add_error(None, str(error))
+        else:
+            return redirect(saved)
+    return render(request, "reports/save.html", {"form": form, "report": report})
+
+
+def _period_name(report: Report) -> str:
+    """The name of the span that the report is of, by today's calendar; last month where it has none."""
+    today = timezone.localdate()
+    return next((name for name in NAMES if Period.named(name, today=today) == report.period), "last_month")
+
+
+@role_required(Role.OWNER)
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def saved(request: SignedIn, pk: UUID) -> HttpResponse:
+    """A saved report: what it holds, when it comes, what it has brought; a POST changes name and times."""
+    found = queries.saved_of(request.user).filter(pk=pk).first()
+    if found is None:
+        return _not_found(request)
+    fields = ("name", "period", "every", "weekday", "day", "hour", "by_mail")
+    form = SavedForm(
+        request.POST if request.method == "POST" else None, initial={name: getattr(found, name) for name in fields}
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            schedules.change(
+                saved=found,
+                name=form.cleaned_data["name"],
+                period=form.cleaned_data["period"],
+                recurrence=form.recurrence,
+                by_mail=form.cleaned_data["by_mail"],
+                now=timezone.now(),
+            )
+        except schedules.NameTaken:
+            form.add_error("name", _("You have a saved report of this name. Choose another one."))
+        else:
+            messages.success(request, _("Saved."))
+            return redirect(found)
+    now = timezone.now()
+    latest = found.reports.select_related("job", "owner").order_by("-created_at")[:5]
+    context = {
+        "saved": found,
+        "form": form,
+        "columns": [column.title for column in found.choice.selected],
+        "reports": [(report, report.state_at(now)) for report in latest],
+        "now": now,
+    }
+    return render(request, "reports/saved.html", context)
+
+
+@role_required(Role.OWNER)
+@require_POST
+@never_cache
+def saved_make(request: SignedIn, pk: UUID) -> HttpResponse:
+    found = queries.saved_of(request.user).filter(pk=pk).first()
+    if found is None:
+        return _not_found(request)
+    try:
+        return redirect(schedules.make(saved=found, now=timezone.now()))
+    except NotAllowed as error:
+        messages.warning(request, str(error))
+    except UnknownChoice:
+        messages.warning(request, _("A column or a filter of it is no longer there. Ask for a new report."))
+    return redirect(found)
+
+
+@role_required(Role.OWNER)
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def saved_delete(request: SignedIn, pk: UUID) -> HttpResponse:
+    found = queries.saved_of(request.user).filter(pk=pk).first()
+    if found is None:
+        return _not_found(request)
+    if request.method == "POST":
+        schedules.delete(saved=found)
+        messages.success(request, _("“%(name)s” is deleted.") % {"name": found.name})
+        return redirect("reports:saved-list")
+    return render(
+        request,
+        "web/confirm.html",
+        {
+            "question": _("Delete “%(name)s”?") % {"name": found.name},
+            "consequence": _("It will not come any more. The reports that were made from it stay."),
+            "button": _("Delete"),
+            "tone": "danger-fill",
+            "action": request.path,
+            "back": found.get_absolute_url(),
+        },
+    )
 
 
 def _not_found(request: HttpRequest) -> HttpResponse:

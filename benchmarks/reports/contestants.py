@@ -21,17 +21,19 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
 from django.db import connection  # noqa: E402
+from django.db.models import QuerySet  # noqa: E402
 from django.utils import timezone, translation  # noqa: E402
 
-from reports import building, extract, formats, parts  # noqa: E402
+from reports import extract, formats, parts  # noqa: E402
+from reports.kinds import KINDS  # noqa: E402
 from reports.models import Report  # noqa: E402
 from reports.pdf.font import Style, face  # noqa: E402
 from reports.periods import Period  # noqa: E402
-from reports.specs import SPECS, Format, Kind  # noqa: E402
+from reports.specs import Format  # noqa: E402
 from reports.writers import Part, State  # noqa: E402
 from shop.accounts.models import User  # noqa: E402
 from shop.money import to_decimal  # noqa: E402
-from shop.orders.queries import lines_between  # noqa: E402
+from shop.orders.models import OrderLine  # noqa: E402
 
 #: Twelve columns, in the report's order.
 COLUMNS = (
@@ -39,13 +41,13 @@ COLUMNS = (
     "currency",
 )  # fmt: skip
 PERIOD = Period(datetime(2000, 1, 1).date(), datetime(2099, 12, 31).date())  # noqa: DTZ001
-PATHS = [column.path for column in SPECS[Kind.REVENUE].columns if column.name in COLUMNS]
+PATHS = [column.value for column in KINDS["revenue"].columns if column.name in COLUMNS]
 
 
 def _report(format: Format) -> Report:
     return Report(
         owner=User(username="bench", email="bench@example.test"),
-        kind=Kind.REVENUE,
+        kind="revenue",
         format=format,
         first_day=PERIOD.first,
         last_day=PERIOD.last,
@@ -64,16 +66,15 @@ class _Undisturbed:
 def ours(out: Path, format: Format = Format.XLSX) -> int:
     """The product's own way, but for the rows that say how far it is: totals, snapshot, COPY, parts, file."""
     report, run = _report(format), _Undisturbed()
-    start, end = PERIOD.instants(timezone.get_default_timezone())
+    selection = report.selection
     with extract.moment() as moment:
-        totals, shares = (list(read(start=start, end=end)) for read in (report.spec.totals, report.spec.shares))
-        content = formats.Content(moment.as_of, totals, shares)
+        content = formats.Content(moment.as_of, selection.count(), selection.totals(), selection.shares())
         reader = extract.Reader(moment)
     book = formats.writer(report, content)
     written, chain, number = [], hashlib.sha256(), 0
     before: State = {}
     with reader:
-        batches = building._batches(report, reader)
+        batches = reader.lines(selection.rows(), at_once=parts.LINES_AT_ONCE)
         while batch := parts._read(_some(batches, book.rows_a_part // parts.LINES_AT_ONCE), chain, run):  # type: ignore[arg-type]
             path = out.with_suffix(f".{number}")
             packed, before = book.part(number, parts._lines(batch, run, 0), before)  # type: ignore[arg-type]
@@ -117,11 +118,15 @@ def ours_pdf_read_back(out: Path) -> int:
     return ours_read_back(out, Format.PDF)
 
 
+def _lines() -> QuerySet[OrderLine]:
+    start, end = PERIOD.instants(timezone.get_default_timezone())
+    return OrderLine.objects.filter(placed_at__gte=start, placed_at__lt=end).order_by("placed_at", "id")
+
+
 def _rows() -> Iterator[tuple[Any, ...]]:
     """Tuples as an exporter in Django would fetch them, converted for a spreadsheet."""
     zone = timezone.get_default_timezone()
-    start, end = PERIOD.instants(zone)
-    found = lines_between(start=start, end=end).values_list(*PATHS, "decimals")
+    found = _lines().values_list(*PATHS, "decimals")
     for at, *texts, quantity, price, discount, revenue, currency, decimals in found.iterator(chunk_size=2000):
         yield (
             at.astimezone(zone).replace(tzinfo=None),
@@ -139,12 +144,11 @@ def openpyxl_models(out: Path) -> int:
     from openpyxl import Workbook
 
     zone = timezone.get_default_timezone()
-    start, end = PERIOD.instants(zone)
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Revenue")
     sheet.append(COLUMNS)
     count = 0
-    found = lines_between(start=start, end=end).select_related("order__channel", "order__customer")
+    found = _lines().select_related("order__channel", "order__customer")
     for line in found.iterator(chunk_size=2000):
         order = line.order
         sheet.append(
@@ -271,15 +275,13 @@ def floor(out: Path) -> int:
     """COPY's text, compressed: nothing is made of it."""
     from isal import isal_zlib
 
-    zone = timezone.get_default_timezone()
-    start, end = PERIOD.instants(zone)
-    columns = [column.source(zone) for column in SPECS[Kind.REVENUE].columns if column.name in COLUMNS]
+    found = _report(Format.XLSX).selection.rows()
     count = 0
     packer = isal_zlib.compressobj(1)
     with extract.moment() as moment:
         reader = extract.Reader(moment)
     with reader, out.open("wb") as file:
-        for batch in reader.lines(lines_between(start=start, end=end), columns, at_once=500):
+        for batch in reader.lines(found, at_once=500):
             file.write(packer.compress(batch))
             count += batch.count(b"\n")
         file.write(packer.flush())

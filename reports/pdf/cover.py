@@ -145,18 +145,32 @@ def _draw_sums(pen: _Pen, cover: Cover) -> float:
     """Returns the last base line."""
     left, y = _RIGHT - _HALF, _BODY
     pen.text(left, y, cover.sums_title, _HEADING, style=Style.BOLD, room=_HALF)
-    needed = [max(_width(text, _PLAIN) for text in column) for column in zip(*cover.sums, strict=True)]
+    rows = list(cover.sums)
+    if _needed(rows) > _HALF:
+        rows = list(map(list, zip(*rows, strict=True)))  # many sums of few keys stand better one below the other
+    shrunk = min(1.0, _HALF / max(_needed(rows), 1.0))
+    widths = [width * shrunk for width in _widths(rows)]
     # Columns share what is left between them.
-    spare = max(_HALF - sum(needed), 0) / max(len(needed) - 1, 1)
-    rights = [left + room + place * spare for place, room in enumerate(accumulate(needed))]
-    for nth, row in enumerate(cover.sums):
+    spare = (_HALF - sum(widths)) / max(len(widths) - 1, 1)
+    rights = [left + room + place * spare for place, room in enumerate(accumulate(widths))]
+    for nth, row in enumerate(rows):
         y -= _ROW
-        size, colour = (_PLAIN, _INK) if nth else (_SMALL, _GREY)
+        size, colour = (_PLAIN * shrunk, _INK) if nth else (_SMALL * shrunk, _GREY)
         pen.text(left, y, row[0], size, colour=colour)
         for right, text in zip(rights[1:], row[1:], strict=True):
             pen.text(right, y, text, size, colour=colour, anchor=1)
         pen.line((left, y - 7), (_RIGHT, y - 7))
     return y
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[float]:
+    return [max(_width(text, _PLAIN) for text in column) for column in zip(*rows, strict=True)]
+
+
+def _needed(rows: Sequence[Sequence[str]]) -> float:
+    """Width of a table with some air between its columns."""
+    widths = _widths(rows)
+    return sum(widths) + 2 * _AIR * max(len(widths) - 1, 0)
 
 
 def _draw_facts(pen: _Pen, cover: Cover) -> float:

@@ -4,11 +4,11 @@ from typing import Final
 
 DEMO_PASSWORD: Final = "backroom-demo"  # noqa: S105 (printed by `./run up`)
 
-#: User name → family and middle name, given name, role.
+#: User name → family and middle name, given name, roles.
 DEMO_PEOPLE: Final = {
-    "shopper": ("Nguyễn Thị", "Mai", "shopper"),
-    "owner": ("Trần Minh", "Quân", "owner"),
-    "moderator": ("Lê Thu", "Hà", "moderator"),
-    "finance": ("Phạm Quốc", "Bảo", "finance"),
-    "operator": ("Đỗ Anh", "Tuấn", "operator"),
+    "shopper": ("Nguyễn Thị", "Mai", ("shopper",)),
+    "owner": ("Trần Minh", "Quân", ("owner", "customer_data")),
+    "moderator": ("Lê Thu", "Hà", ("moderator",)),
+    "finance": ("Phạm Quốc", "Bảo", ("finance",)),
+    "operator": ("Đỗ Anh", "Tuấn", ("operator",)),
 }

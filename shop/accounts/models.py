@@ -12,6 +12,7 @@ class Role(models.TextChoices):
     MODERATOR = "moderator", _("Moderator")
     FINANCE = "finance", _("Finance clerk")
     OPERATOR = "operator", _("Operator")
+    CUSTOMER_DATA = "customer_data", _("May have lists of customers")
 
 
 def shopper_only() -> list[str]:

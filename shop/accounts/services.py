@@ -74,9 +74,9 @@ def ensure_demo_people() -> list[User]:
             username=username,
             email=f"{username}@demo.backroom.test",
             password=DEMO_PASSWORD,
-            roles=[Role(role)],
+            roles=[Role(role) for role in roles],
             first_name=first_name,
             last_name=last_name,
         )
-        for username, (last_name, first_name, role) in DEMO_PEOPLE.items()
+        for username, (last_name, first_name, roles) in DEMO_PEOPLE.items()
     ]

@@ -1,5 +1,5 @@
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,12 +11,13 @@ from django.core.files.storage import default_storage
 from django.utils import timezone, translation
 
 from jobs import ringing, runner
-from reports import building, formats, parts, services
+from reports import building, formats, kinds, parts, services
+from reports.choice import Choice
 from reports.forms import default_columns
 from reports.models import Report
 from reports.periods import Period
-from reports.specs import Format, Kind
-from shop.accounts.models import User
+from reports.specs import Format
+from shop.accounts.models import Role, User
 from tests.factories.orders import OrderFactory, OrderLineFactory
 from tests.factories.people import PersonFactory
 
@@ -72,7 +73,8 @@ def storage(settings: Any, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def owner(transactional_db: None) -> User:
-    return PersonFactory(owner=True)
+    """An owner who may also have lists of customers."""
+    return PersonFactory(roles=[Role.OWNER, Role.CUSTOMER_DATA])
 
 
 @pytest.fixture
@@ -83,20 +85,19 @@ def ask(owner: User) -> Callable[..., Report]:
         period: Period = YEAR_2025,
         *,
         by: User = owner,
+        kind: str = "revenue",
         columns: Sequence[str] | None = None,
+        filters: Mapping[str, Sequence[str]] | None = None,
+        order: str = "",
         language: str = "en",
         format: Format = Format.XLSX,
         now: datetime | None = None,
     ) -> Report:
+        if columns is None:
+            columns = default_columns(kinds.get(kind))
+        choice = Choice(kind, format, columns, filters or {}, order)
         with translation.override(language):
-            return services.request_report(
-                owner=by,
-                kind=Kind.REVENUE,
-                format=format,
-                period=period,
-                columns=default_columns(Kind.REVENUE) if columns is None else columns,
-                now=now or timezone.now(),
-            )
+            return services.request_report(owner=by, choice=choice, period=period, now=now or timezone.now())
 
     return request
 

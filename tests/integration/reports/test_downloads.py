@@ -14,7 +14,7 @@ from reports import building, files, queries, retention, services
 from reports.building import KEEP
 from reports.models import Report, ReportDownload, State
 from reports.periods import Period
-from reports.specs import UnknownColumn
+from reports.specs import UnknownChoice
 from shop.accounts.models import Role
 from tests.factories.orders import OrderFactory, OrderLineFactory
 from tests.factories.people import PersonFactory
@@ -92,7 +92,7 @@ def test_who_is_not_an_owner_gets_no_report_and_no_job(ask):
 
 
 def test_a_column_that_there_is_not_is_refused(ask):
-    with pytest.raises(UnknownColumn, match="password"):
+    with pytest.raises(UnknownChoice, match="password"):
         ask(columns=["password"])
 
 
@@ -258,7 +258,7 @@ def test_states_read_from_a_row_and_found_by_the_database_agree(ask, make):
     Job.objects.filter(pk=made["failed"].job_id).update(state="failed", turn=None, finished_at=now)
     jobs.cancel(made["cancelled"].job)
     for state in State:
-        (found,) = Report.objects.filter(state.condition)
+        (found,) = Report.objects.filter(state.condition_at(now))
         assert found.pk == made[state].pk
         assert found.state_at(now) == state
 
