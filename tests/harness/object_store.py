@@ -6,7 +6,7 @@ import sysconfig
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,10 +28,10 @@ def weed() -> str | None:
 
 
 class ObjectStore:
-    """A running server. ``url``: its endpoint."""
+    """A server: its endpoint's ``url``, a client for it, and its process, which may be killed and started again."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, server: Process) -> None:
+        self.url, self.server = url, server
         self.client: Any = boto3.client(
             "s3",
             endpoint_url=url,
@@ -40,6 +40,16 @@ class ObjectStore:
             aws_secret_access_key=SECRET_KEY,
             config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 2}),
         )
+
+    def answers(self) -> bool:
+        """True once it can be written to."""
+        try:
+            with suppress(self.client.exceptions.BucketAlreadyOwnedByYou):
+                self.client.create_bucket(Bucket="is-it-up")
+            self.client.put_object(Bucket="is-it-up", Key="x", Body=b"x")
+        except Exception:  # noqa: BLE001 (whatever it says while it starts)
+            return False
+        return True
 
 
 @contextmanager
@@ -78,17 +88,8 @@ def running(folder: Path) -> Iterator[ObjectStore]:
     )  # fmt: skip
     server.start()
     try:
-        store = ObjectStore(f"http://127.0.0.1:{ports['s3'][0]}")
-
-        def writes() -> bool:
-            try:
-                store.client.create_bucket(Bucket="is-it-up")
-                store.client.put_object(Bucket="is-it-up", Key="x", Body=b"x")
-            except Exception:  # noqa: BLE001 (whatever it says while it starts)
-                return False
-            return True
-
-        assert wait_for(writes, seconds=60, every=0.5), (folder / "weed.log").read_text()[-2000:]
+        store = ObjectStore(f"http://127.0.0.1:{ports['s3'][0]}", server)
+        assert wait_for(store.answers, seconds=60, every=0.5), (folder / "weed.log").read_text()[-2000:]
         yield store
     finally:
         server.kill()
