@@ -18,6 +18,7 @@ from reports.writers import ROWS_A_PART, Contents, Part, State, Unreadable
 MARK: Final = "\ufeff"
 
 _END: Final = "\r\n"
+_DAY_OF_MONTH: Final = "-01"
 _NEEDS_QUOTES: Final = frozenset('",\r\n')
 
 
@@ -49,6 +50,8 @@ def _cell(column: Column) -> Cell:
         Holds.MONEY: _amount,
         Holds.MOMENT: str,
         Holds.DATE: str,
+        Holds.MONTH: _month,
+        Holds.PERCENT: _amount(2),
     }
     return Cell(
         encoders[column.holds],
@@ -73,6 +76,10 @@ def _labelled(labels: Mapping[str, str]) -> Encode:
 
 def _amount(decimals: int) -> Encode:
     return str if decimals == 0 else lambda field: f"{Decimal(f'{field}E-{decimals}'):f}"
+
+
+def _month(field: str) -> str:
+    return field.removesuffix(_DAY_OF_MONTH)
 
 
 def read_table(stream: IO[bytes], *, key: int, numbers: Sequence[int], checkpoint: Callable[[], object]) -> Contents:

@@ -23,7 +23,9 @@ from reports.rows import Column, Holds
 from reports.writers import About, Part, State
 from tests.workbooks import CREATED, Field, line_of
 
-VIETNAMESE = Notation(group=".", point=",", date="{day}/{month}/{year}", month="{month}/{year}")
+VIETNAMESE = Notation(
+    group=".", point=",", date="{day}/{month}/{year}", month="{month}/{year}", percent="{number}\xa0%"
+)
 WORDS = Words(
     so_far="Lũy kế",
     total="Tổng cộng",

@@ -99,7 +99,7 @@ class Cells(dict[str, bytes]):
 
 def is_number(column: Column) -> bool:
     """Whether the column is set right."""
-    return column.holds in {Holds.NUMBER, Holds.MONEY}
+    return column.holds in {Holds.NUMBER, Holds.MONEY, Holds.PERCENT}
 
 
 def _shower(column: Column, decimals: int, notation: Notation) -> Callable[[str], str]:
@@ -111,5 +111,7 @@ def _shower(column: Column, decimals: int, notation: Notation) -> Callable[[str]
         Holds.MONEY: lambda field: notation.amount(field, decimals),
         Holds.MOMENT: notation.moment,
         Holds.DATE: notation.day,
+        Holds.MONTH: notation.month_of,
+        Holds.PERCENT: notation.percents,
     }
     return showers[column.holds]

@@ -15,12 +15,14 @@ class Notation:
         group: stands between thousands.
         point: stands before a fraction.
         date, month: with ``{year}``, ``{month}`` and ``{day}``.
+        percent: with ``{number}``.
     """
 
     group: str = ","
     point: str = "."
     date: str = "{year}-{month}-{day}"
     month: str = "{year}-{month}"
+    percent: str = "{number}%"
 
     def number(self, field: str) -> str:
         """A number as PostgreSQL writes it. What is no such number stays as it is, like ``NaN``."""
@@ -40,6 +42,10 @@ class Notation:
             field = f"{'-' if field.startswith('-') else ''}{digits[:-decimals]}.{digits[-decimals:]}"
         return self.number(field)
 
+    def percents(self, field: str) -> str:
+        """An integer that counts hundredths of a percent."""
+        return self.percent.format(number=self.amount(field, 2))
+
     def day(self, field: str) -> str:
         """A date as PostgreSQL writes it (ISO 8601). Years before 1 and after 9999 stay as they are."""
         if len(field) != _DATE:
@@ -53,6 +59,8 @@ class Notation:
 
     def month_of(self, field: str) -> str:
         """The month of a date or a date and time."""
+        if len(field.partition(" ")[0]) != _DATE:
+            return field
         return self.month.format(year=field[:4], month=field[5:7])
 
     def read(self, text: str) -> Decimal:

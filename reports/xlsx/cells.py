@@ -47,6 +47,8 @@ def _cell(column: Column, letters: str) -> Cell:
         Holds.MONEY: amount,
         Holds.MOMENT: Moments().cell,
         Holds.DATE: day,
+        Holds.MONTH: month,
+        Holds.PERCENT: percent,
     }
     return Cell(
         encoders[column.holds],
@@ -133,13 +135,25 @@ def amount(decimals: int) -> Encode:
     style = {1: Style.DECIMALS_1, 2: Style.DECIMALS_2}.get(decimals, Style.DECIMALS_MORE)
 
     def encode(field: str) -> str:
-        value = f"{Decimal(f'{field}E-{decimals}'):f}"
-        # Zeros that end a fraction are digits, too, but need no room in a double.
-        if not -_TOO_LARGE < int(value.rstrip("0").replace(".", "")) < _TOO_LARGE:
-            return text(value)
-        return f' s="{style:d}"><v>{value}</v></c>'
+        value = _shifted(field, decimals)
+        return f' s="{style:d}"><v>{value}</v></c>' if _fits(value) else text(value)
 
     return encode
+
+
+def percent(field: str) -> str:
+    """An integer that counts hundredths of a percent: the cell holds the share, and shows it times a hundred."""
+    value = _shifted(field, 4)
+    return f' s="{Style.PERCENT:d}"><v>{value}</v></c>' if _fits(value) else text(f"{_shifted(field, 2)}%")
+
+
+def _shifted(field: str, decimals: int) -> str:
+    return f"{Decimal(f'{field}E-{decimals}'):f}"
+
+
+def _fits(value: str) -> bool:
+    """Whether a double holds it. Zeros that end a fraction are digits, too, but need no room there."""
+    return -_TOO_LARGE < int(value.rstrip("0").replace(".", "")) < _TOO_LARGE
 
 
 # --- times -----------------------------------------------------------------------------------------------------------
@@ -147,8 +161,17 @@ def amount(decimals: int) -> Encode:
 
 def day(field: str) -> str:
     """A date as ``YYYY-MM-DD``. One that the format does not know is written as text."""
+    return _day(field, Style.DATE)
+
+
+def month(field: str) -> str:
+    """The first day of a month, which stands for it."""
+    return _day(field, Style.MONTH)
+
+
+def _day(field: str, style: Style) -> str:
     number = _day_number(field)
-    return text(field) if number is None else f' s="{Style.DATE:d}"><v>{number}</v></c>'
+    return text(field) if number is None else f' s="{style:d}"><v>{number}</v></c>'
 
 
 class Moments:

@@ -28,6 +28,8 @@ class Style(IntEnum):
     DECIMALS_2 = 9
     #: Two decimals, and more where they are not zero.
     DECIMALS_MORE = 10
+    MONTH = 11
+    PERCENT = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ _LOOKS: Final = {
     Style.DECIMALS_1: _Look("#,##0.0"),
     Style.DECIMALS_2: _Look("#,##0.00"),
     Style.DECIMALS_MORE: _Look("#,##0.00####"),
+    Style.MONTH: _Look("mm\\/yyyy"),
+    Style.PERCENT: _Look("0.00%"),
 }
 
 

@@ -72,6 +72,22 @@ def test_numbers_keep_their_signs_and_all_their_digits() -> None:
     ]
 
 
+def test_months_and_percents() -> None:
+    columns = [Column("m", holds=Holds.MONTH), Column("p", holds=Holds.PERCENT)]
+    rows: list[list[Field]] = [
+        ["2026-01-01", 1234],
+        ["10000-12-01", -5],
+        ["infinity", 12345678901234567890],
+        [None, None],
+    ]
+    assert read(write(rows, columns))[1:] == [
+        ["2026-01", "12.34"],
+        ["10000-12", "-0.05"],
+        ["infinity", "123456789012345678.90"],
+        ["", ""],
+    ]
+
+
 def test_stored_values_become_words() -> None:
     columns = [Column("state", labels={"paid": "Đã trả, đủ", "odd": "=1"}), Column("b")]
     assert read(write([["paid", None], ["odd", ""], ["-x", "y"]], columns))[1:] == [

@@ -155,6 +155,37 @@ def test_typed_cells(value: Field, read: Any, style: str) -> None:
     assert (cell.value, cell.number_format) == (read, style)
 
 
+@pytest.mark.parametrize(
+    ("field", "read", "style"),
+    [
+        ("2026-01-01", datetime(2026, 1, 1), r"mm\/yyyy"),
+        ("infinity", "infinity", "@"),
+        ("10000-01-01", "10000-01-01", "@"),
+    ],
+)
+def test_a_month_is_a_date_of_which_the_month_shows(field: str, read: Any, style: str) -> None:
+    cell = openpyxl.load_workbook(io.BytesIO(write([[field]], columns=[Column("m", holds=Holds.MONTH)])))["Rows"]["A2"]
+    assert (cell.value, cell.number_format) == (read, style)
+
+
+@pytest.mark.parametrize(
+    ("hundredths", "read", "style"),
+    [
+        (1234, 0.1234, "0.00%"),
+        (0, 0, "0.00%"),
+        (-5, -0.0005, "0.00%"),
+        (10**15 - 1, 99_999_999_999.9999, "0.00%"),
+        (10**15, 100_000_000_000, "0.00%"),
+        (10**15 + 1, "10000000000000.01%", "@"),
+    ],
+)
+def test_a_percent_is_its_share_of_one(hundredths: int, read: Any, style: str) -> None:
+    file = write([[hundredths]], columns=[Column("p", holds=Holds.PERCENT)])
+    cell = openpyxl.load_workbook(io.BytesIO(file))["Rows"]["A2"]
+    assert (cell.value, cell.number_format) == (read, style)
+    assert by_calamine(file) == [[read]]
+
+
 @pytest.mark.parametrize("holds", Holds)
 def test_a_row_without_a_value_has_an_empty_cell(holds: Holds) -> None:
     for repeats in (True, False):

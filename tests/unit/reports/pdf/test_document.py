@@ -218,16 +218,18 @@ def test_fields_are_shown_by_what_they_hold() -> None:
         Column("day", 12, Holds.DATE),
         Column("pieces", 12, Holds.NUMBER),
         Column("amount", 12, Holds.MONEY),
+        Column("month", 12, Holds.MONTH),
+        Column("share", 12, Holds.PERCENT),
     ]
     content = [
-        "paid\ta\\tb \\\\ c\t2026-01-31 08:05:09.5\t2026-01-31\t1234\t-123456\t2",
-        "new\t\t\\N\t\\N\t\\N\t\\N\t0",
-        "paid\tx\t2026-01-31 08:05:09\t2026-01-31\t0\t123456\t0",
+        "paid\ta\\tb \\\\ c\t2026-01-31 08:05:09.5\t2026-01-31\t1234\t-123456\t2026-01-01\t1234\t2",
+        "new\t\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t0",
+        "paid\tx\t2026-01-31 08:05:09\t2026-01-31\t0\t123456\t2026-12-01\t-5\t0",
     ]
-    assert rows_of(written(pdfs.document(table(columns)), content), 6) == [
-        ["Đã trả", "a b \\ c", "31/01/2026 08:05:09", "31/01/2026", "1.234", "-1.234,56"],
-        ["new", "", "", "", "", ""],
-        ["Đã trả", "x", "31/01/2026 08:05:09", "31/01/2026", "0", "123.456"],
+    assert rows_of(written(pdfs.document(table(columns)), content), 8) == [
+        ["Đã trả", "a b \\ c", "31/01/2026 08:05:09", "31/01/2026", "1.234", "-1.234,56", "01/2026", "12,34\xa0%"],
+        ["new", "", "", "", "", "", "", ""],
+        ["Đã trả", "x", "31/01/2026 08:05:09", "31/01/2026", "0", "123.456", "12/2026", "-0,05\xa0%"],
     ]
 
 
@@ -322,3 +324,14 @@ def test_streams_are_what_their_compression_says() -> None:
         packed, _ = pdfs.document(table(), compression=compression).part(0, [lines(100)], {})
         length = int.from_bytes(packed[:4], "big")
         assert decompress(packed[4 : 4 + length]).startswith(b"/Artifact BMC /Head Do EMC")
+
+
+def test_percents_are_set_right_as_numbers_are(tmp_path: Path) -> None:
+    columns = [Column("a", 20), Column("share", 30, Holds.PERCENT)]
+    path = tmp_path / "file.pdf"
+    path.write_bytes(write([["x", 5], ["y", 123_456]], columns))
+    command = [pdfs.program("pdftotext"), "-bbox", "-f", "2", str(path), "-"]
+    boxes = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    ends = [float(right) for right in re.findall(r'xMax="([\d.]+)" yMax="[\d.]+">[^<]*%<', boxes)]
+    assert len(ends) == 2
+    assert ends == pytest.approx([table(columns).right_of(1)] * 2, abs=0.1)
