@@ -2,16 +2,26 @@
 
 import re
 from collections.abc import Iterator
+from random import Random
 from typing import Final, NamedTuple
 
 
 class Item(NamedTuple):
-    """One product. ``price`` in đồng; ``festive``: bought before Tết above all."""
+    """One product.
+
+    Attributes:
+        price: in đồng, with VAT.
+        cost: of one piece, in đồng without VAT; None: nobody wrote it down.
+        vat_rate: in percent.
+        festive: bought before Tết above all.
+    """
 
     sku: str
     name: str
     category: str
     price: int
+    cost: int | None
+    vat_rate: int
     festive: bool
 
 
@@ -349,6 +359,13 @@ SHELVES: Final[dict[str, dict[str, tuple[str, str]]]] = {
 }
 
 
+#: Percent by SKU prefix; everything else has the usual rate.
+_VAT_RATES: Final = {"SA": 5, "DS": 5, "BT": 5, "DK": 5, "PK": 10, "AM": 10, "MT": 10}
+_USUAL_VAT_RATE: Final = 8
+#: What goods cost, as a fraction of their price without VAT, and how many have no known cost.
+_COST_SHARE: Final = (0.45, 0.75)
+_UNKNOWN_COSTS: Final = 0.03
+
 #: Variants that are more of the same; the rest (colours, flavours, volumes of a series) cost the same.
 _AMOUNT: Final = re.compile(
     r"[0-9][0-9.,]* (cái|chi tiết|cm|g|gói|GB|kg|khối|l|mAh|mm|món|m|ml|màu|mic|người|TB|tờ|viên|W)\b"
@@ -361,12 +378,18 @@ def items() -> Iterator[Item]:
         for category, (prefix, text) in shelf.items():
             for number, line in enumerate(filter(None, map(str.strip, text.splitlines())), start=1):
                 name, thousands, variants = (part.strip() for part in line.split("|"))
+                vat_rate = _VAT_RATES.get(prefix, _USUAL_VAT_RATE)
+                chance = Random(f"{prefix}{number:02d}")  # noqa: S311 (a demo is no secret)
+                share, known = chance.uniform(*_COST_SHARE), chance.random() >= _UNKNOWN_COSTS
                 for step, variant in enumerate(variants.split(", ")):
                     dearer = step * round(int(thousands) * 0.2) if _AMOUNT.match(variant) else 0
+                    price = (int(thousands) + dearer) * 1000
                     yield Item(
                         sku=f"{prefix}{number:02d}-{step + 1}",
                         name=f"{name}, {variant}",
                         category=category,
-                        price=(int(thousands) + dearer) * 1000,
+                        price=price,
+                        cost=round(price / (100 + vat_rate) * share) * 100 if known else None,
+                        vat_rate=vat_rate,
                         festive=prefix in {"BT", "DS"},
                     )

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from itertools import accumulate
 from random import Random
 from typing import Final, NamedTuple
@@ -20,8 +21,10 @@ ORDER_COLUMNS: Final = (
     "id, code, channel_id, number, customer_id, state, goods_total, shipping_fee, returned_total, region, placed_at,"
     " paid_at, cancelled_at"
 )
-LINE_COLUMNS: Final = "order_id, position, product_id, sku, name, quantity, unit_price, discount, placed_at"
-PAYMENT_COLUMNS: Final = "order_id, amount, method, state, provider_ref, created_at, settled_at"
+LINE_COLUMNS: Final = (
+    "order_id, position, product_id, sku, name, unit_price, unit_cost, vat_rate, quantity, discount, placed_at"
+)
+PAYMENT_COLUMNS: Final = "order_id, amount, fee, method, state, provider_ref, created_at, settled_at"
 
 #: Vietnam has one time zone and no summer time.
 _OFFSET: Final = 7 * 3600
@@ -53,12 +56,15 @@ _STREETS: Final = (
 
 
 class Product(NamedTuple):
-    """What the generator has to know of one."""
+    """What the generator has to know of one. ``cost``: of today, in đồng without VAT; ``vat_rate``: in percent."""
 
     id: int
     sku: str
     name: str
+    category: str
     price: int
+    cost: int | None
+    vat_rate: int
     festive: bool
 
 
@@ -71,6 +77,7 @@ class ChannelPlan(NamedTuple):
         known: how many of its orders have a customer, as a fraction.
         shipping: what it charges to deliver, in đồng.
         free_from: goods worth this much are delivered free.
+        commission: what a marketplace keeps of every payment, in per mille; it gives it back with a refund.
     """
 
     code: str
@@ -81,6 +88,7 @@ class ChannelPlan(NamedTuple):
     known: float
     shipping: tuple[int, ...]
     free_from: int
+    commission: int = 0
 
 
 _MARKETPLACE: Final = ((PaymentMethod.MARKETPLACE, 62), (PaymentMethod.COD, 38))
@@ -93,15 +101,23 @@ CHANNELS: Final = (
         ),
         1.0, (25_000, 30_000, 35_000), 499_000,
     ),
-    ChannelPlan("shopee", "shopee", "Shopee", 39, _MARKETPLACE, 1.0, (0, 0, 16_500, 22_000), 300_000),
-    ChannelPlan("tiktok", "tiktok", "TikTok Shop", 24, _MARKETPLACE, 1.0, (0, 0, 18_000), 250_000),
-    ChannelPlan("lazada", "lazada", "Lazada", 12, _MARKETPLACE, 1.0, (0, 15_000, 24_000), 300_000),
+    ChannelPlan("shopee", "shopee", "Shopee", 39, _MARKETPLACE, 1.0, (0, 0, 16_500, 22_000), 300_000, 132),
+    ChannelPlan("tiktok", "tiktok", "TikTok Shop", 24, _MARKETPLACE, 1.0, (0, 0, 18_000), 250_000, 114),
+    ChannelPlan("lazada", "lazada", "Lazada", 12, _MARKETPLACE, 1.0, (0, 15_000, 24_000), 300_000, 95),
     ChannelPlan(
         "counter", "counter", "Cửa hàng", 9,
         ((PaymentMethod.CASH, 55), (PaymentMethod.TRANSFER, 45)),
         0.35, (0,), 0,
     ),
 )  # fmt: skip
+
+
+#: What a provider keeps of a payment on the shop's own channels, in per mille; a refund does not bring it back.
+_FEES: Final = {PaymentMethod.MOMO: 15, PaymentMethod.ZALOPAY: 14, PaymentMethod.VNPAY: 11, PaymentMethod.CARD: 25}
+#: What the courier keeps of each parcel's money, in đồng.
+_COD_FEE: Final = 12_000
+#: By how much suppliers' prices rise from one calendar year to the next.
+_DEARER: Final = 1.03
 
 
 class Chunk(NamedTuple):
@@ -120,14 +136,31 @@ class _Course(NamedTuple):
     undone: int | None
 
 
+@lru_cache(maxsize=8)  # an order, its lines and its payments tell the same few times
 def _text(seconds: int | None) -> str:
     return _NULL if seconds is None else str(datetime.fromtimestamp(seconds, UTC))
+
+
+def _midnight(day: date) -> int:
+    """The second in which ``day`` begins in the shop."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) - _OFFSET
+
+
+def _per_mille(amount: int, rate: int) -> int:
+    return (amount * rate + 500) // 1000
 
 
 def _plain(name: str) -> str:
     """A name without marks, for an e-mail address."""
     bare = unicodedata.normalize("NFD", name.lower().replace("đ", "d"))
     return "".join(letter for letter in bare if letter.isascii() and letter.isalpha())
+
+
+def _fee(plan: ChannelPlan, method: PaymentMethod, amount: int) -> int:
+    """What is kept of a payment of ``amount``: by the marketplace, or else by the provider or the courier."""
+    if plan.commission:
+        return _per_mille(amount, plan.commission)
+    return _COD_FEE if method == PaymentMethod.COD else _per_mille(amount, _FEES.get(method, 0))
 
 
 def _number(channel: str, day: date, n: int) -> str:
@@ -168,6 +201,8 @@ class DemoShop:
         first: first day of trade.
         until: the instant at which the story stops; nothing is dated later.
         channels: id of each channel by code.
+        sold: pieces of each product (by its id) that ``chunks`` has sold, by day since ``first``.
+        taken_back: pieces that came back, in the same way.
     """
 
     seed: int
@@ -176,8 +211,15 @@ class DemoShop:
     until: datetime
     channels: Mapping[str, int]
     products: Sequence[Product]
+    sold: dict[int, list[int]] = field(init=False)
+    taken_back: dict[int, list[int]] = field(init=False)
     _pools: dict[str, range] = field(default_factory=dict)
     _regions: bytearray = field(default_factory=lambda: bytearray(1))
+
+    def __post_init__(self) -> None:
+        days = 1 + (int(self.until.timestamp()) - _midnight(self.first)) // _DAY
+        self.sold = {product.id: [0] * days for product in self.products}
+        self.taken_back = {product.id: [0] * days for product in self.products}
 
     def customers(self) -> Iterator[str]:
         """Rows of the customers, in text of some thousand at a time. Their ids begin at 1."""
@@ -235,6 +277,7 @@ class _Book:
         self.shop = shop
         self.rng = Random(f"{shop.seed} orders")  # noqa: S311 (a demo is no secret)
         self.until = int(shop.until.timestamp())
+        self.midnight = _midnight(shop.first)
         self.orders: list[str] = []
         self.lines: list[str] = []
         self.payments: list[str] = []
@@ -246,6 +289,8 @@ class _Book:
             plan.code: ([method for method, _ in plan.methods], list(accumulate(w for _, w in plan.methods)))
             for plan in CHANNELS
         }
+        self.year = 0
+        self.tags: dict[int, str] = {}
         # A few products sell most; which ones is the seed's choice.
         ranks = list(range(1, len(shop.products) + 1))
         self.rng.shuffle(ranks)
@@ -265,6 +310,8 @@ class _Book:
     def trade(self, day: date, lines: int) -> None:
         """One day's orders, with about ``lines`` lines: what the last one has too many, the next day has less."""
         rng = self.rng
+        if day.year != self.year:
+            self._reprice(day.year)
         sizes: list[int] = []
         self.due += lines
         while self.due > 0:
@@ -272,7 +319,7 @@ class _Book:
             sizes.append(size)
             self.due -= size
             self.left -= size
-        midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) - _OFFSET
+        midnight = _midnight(day)
         hour, second = divmod(min(self.until - midnight, _DAY - 1), _HOUR)
         hours = rng.choices(range(hour + 1), _hours(hour, second // 60), k=len(sizes))
         times = sorted(midnight + h * _HOUR + int(rng.random() * (_HOUR if h < hour else second + 1)) for h in hours)
@@ -290,6 +337,14 @@ class _Book:
                 goods.append((product, quantity, quantity * product.price * percent // 100_000 * 1000))
             self._write(plan, day, placed, goods)
 
+    def _reprice(self, year: int) -> None:
+        """What a line says of each product, from now on as it was in ``year``."""
+        self.year = year
+        cheaper = _DEARER ** (year - self.shop.until.year)
+        for pk, sku, name, _, price, cost, vat_rate, _ in self.shop.products:
+            then = _NULL if cost is None else round(cost * cheaper / 100) * 100
+            self.tags[pk] = f"{pk}\t{sku}\t{name}\t{price}\t{then}\t{vat_rate}"
+
     def _write(self, plan: ChannelPlan, day: date, placed: int, goods: list[tuple[Product, int, int]]) -> None:
         rng = self.rng
         self.written = pk = self.written + 1
@@ -303,23 +358,20 @@ class _Book:
         course = self._course(plan, method, placed)
 
         time = _text(placed)
+        tags, sold, today = self.tags, self.shop.sold, (day - self.shop.first).days
         for position, (product, quantity, discount) in enumerate(goods, start=1):
-            self.lines.append(
-                f"{pk}\t{position}\t{product.id}\t{product.sku}\t{product.name}\t{quantity}\t{product.price}"
-                f"\t{discount}\t{time}\n"
-            )
+            self.lines.append(f"{pk}\t{position}\t{tags[product.id]}\t{quantity}\t{discount}\t{time}\n")
+            sold[product.id][today] += quantity
         returned = 0
         if course.undone is not None:
             whole = course.state == State.CANCELLED or rng.random() < 0.6
-            later = _text(course.undone)
+            later, then = _text(course.undone), (course.undone - self.midnight) // _DAY
             for position, (product, quantity, discount) in enumerate(
                 goods if whole else [rng.choice(goods)], start=len(goods) + 1
             ):
                 returned += quantity * product.price - discount
-                self.lines.append(
-                    f"{pk}\t{position}\t{product.id}\t{product.sku}\t{product.name}\t{-quantity}\t{product.price}"
-                    f"\t{-discount}\t{later}\n"
-                )
+                self.lines.append(f"{pk}\t{position}\t{tags[product.id]}\t{-quantity}\t{-discount}\t{later}\n")
+                self.shop.taken_back[product.id][then] += quantity
         cancelled = course.undone if course.state == State.CANCELLED else None
         self.orders.append(
             f"{pk}\t{plan.code.upper()}-{number}\t{self.shop.channels[plan.code]}\t{number}"
@@ -327,7 +379,7 @@ class _Book:
             f"\t{self.shop.region(customer)}\t{time}\t{_text(course.paid)}\t{_text(cancelled)}\n"
         )
         refund = total + fee if cancelled is not None else returned
-        self._write_payments(pk, method, time, total=total + fee, refund=refund, course=course)
+        self._write_payments(pk, plan, method, time, total=total + fee, refund=refund, course=course)
 
     def _course(self, plan: ChannelPlan, method: PaymentMethod, placed: int) -> _Course:
         """What has become of an order by now: most are completed within days, some cancelled, some sent back."""
@@ -357,20 +409,32 @@ class _Book:
         return _Course(State.PLACED if paid is None else State.PAID, paid, None)
 
     def _write_payments(
-        self, pk: int, method: PaymentMethod, time: str, *, total: int, refund: int, course: _Course
+        self,
+        pk: int,
+        plan: ChannelPlan,
+        method: PaymentMethod,
+        time: str,
+        *,
+        total: int,
+        refund: int,
+        course: _Course,
     ) -> None:
         settled: int | None
+        fee = 0
         reference = "" if method in {PaymentMethod.COD, PaymentMethod.CASH} else f"{method.value.upper()}{pk:010d}"
         if course.paid is not None:
             state, settled = PaymentState.RECEIVED, course.paid
+            fee = _fee(plan, method, total)
         elif course.state == State.CANCELLED:
             state, settled = PaymentState.FAILED, course.undone
         else:
             state, settled = PaymentState.PENDING, None
-        self.payments.append(f"{pk}\t{total}\t{method.value}\t{state.value}\t{reference}\t{time}\t{_text(settled)}\n")
+        self.payments.append(
+            f"{pk}\t{total}\t{fee}\t{method.value}\t{state.value}\t{reference}\t{time}\t{_text(settled)}\n"
+        )
         if course.undone is not None and course.paid is not None:
             later = _text(course.undone)
             self.payments.append(
-                f"{pk}\t{-refund}\t{method.value}\t{PaymentState.REFUNDED.value}\t{reference and reference + 'R'}"
-                f"\t{later}\t{later}\n"
+                f"{pk}\t{-refund}\t{-_per_mille(refund, plan.commission)}\t{method.value}"
+                f"\t{PaymentState.REFUNDED.value}\t{reference and reference + 'R'}\t{later}\t{later}\n"
             )

@@ -306,7 +306,10 @@ class OrderLine(models.Model):
             models.CheckConstraint(condition=Q(unit_cost__gte=0), name="order_line_cost_not_negative"),
             models.CheckConstraint(condition=Q(vat_rate__gte=0, vat_rate__lte=100), name="order_line_vat_in_range"),
         ]
-        indexes: ClassVar = [models.Index(fields=["placed_at", "id"], name="order_line_by_time")]
+        indexes: ClassVar = [
+            models.Index(fields=["placed_at", "id"], name="order_line_by_time"),
+            models.Index(fields=["product", "placed_at"], include=["quantity"], name="order_line_by_product"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.sku}"

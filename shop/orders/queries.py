@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from shop.catalog.models import Product, StockMovement
 from shop.money import Money, totals
 from shop.orders.models import Channel, Order, OrderLine, Payment, PaymentMethod, PaymentState
 
@@ -178,6 +179,17 @@ def years_sold() -> tuple[int, int] | None:
         return None
     zone = timezone.get_default_timezone()
     return timezone.localdate(first, zone).year, timezone.localdate(last, zone).year
+
+
+def stock_at(product: Product, at: datetime) -> int:
+    """Pieces of ``product`` in the store right before ``at``.
+
+    What came in and what was lost, less what was sold and not taken back. Below zero where more was sold than anybody
+    has written down as received.
+    """
+    moved = StockMovement.objects.filter(product=product, at__lt=at).aggregate(pieces=Sum("quantity", default=0))
+    sold = OrderLine.objects.filter(product=product, placed_at__lt=at).aggregate(pieces=Sum("quantity", default=0))
+    return int(moved["pieces"] - sold["pieces"])
 
 
 def orders() -> QuerySet[Order]:

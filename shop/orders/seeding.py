@@ -12,7 +12,7 @@ from django.utils.text import slugify
 from shop.catalog import demo as goods
 from shop.catalog.models import Category, StockMovement
 from shop.catalog.models import Product as CatalogProduct
-from shop.orders import demo
+from shop.orders import demo, demo_stock
 from shop.orders.models import Channel, Customer, Order, OrderImport, OrderLine, Payment, RejectedRow
 
 #: Everything that a shop's past consists of, in an order in which it could be deleted.
@@ -63,6 +63,7 @@ def seed_shop(*, lines: int, seed: int, first: date, until: datetime, replace: b
             _copy(Order._meta.db_table, demo.ORDER_COLUMNS, chunk.orders)  # noqa: SLF001
             _copy(OrderLine._meta.db_table, demo.LINE_COLUMNS, chunk.lines)  # noqa: SLF001
             _copy(Payment._meta.db_table, demo.PAYMENT_COLUMNS, chunk.payments)  # noqa: SLF001
+        _copy(StockMovement._meta.db_table, demo_stock.MOVEMENT_COLUMNS, demo_stock.movements(shop))  # noqa: SLF001
     with connection.cursor() as cursor:
         for model in (Customer, Order):
             table = model._meta.db_table  # noqa: SLF001
@@ -85,14 +86,17 @@ def _fill_catalog(since: datetime) -> list[demo.Product]:
     items = list(goods.items())
     rows = CatalogProduct.objects.bulk_create(
         CatalogProduct(
-            sku=item.sku, name=item.name, category=categories[item.category], price=item.price, created_at=since
+            sku=item.sku,
+            name=item.name,
+            category=categories[item.category],
+            price=item.price,
+            cost=item.cost,
+            vat_rate=item.vat_rate,
+            created_at=since,
         )
         for item in items
     )
-    return [
-        demo.Product(row.pk, item.sku, item.name, item.price, item.festive)
-        for row, item in zip(rows, items, strict=True)
-    ]
+    return [demo.Product(row.pk, *item) for row, item in zip(rows, items, strict=True)]
 
 
 def _slug(name: str) -> str:

@@ -1,13 +1,14 @@
 from datetime import UTC, date, datetime
+from itertools import pairwise
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.db.models import F, Sum
+from django.db.models import Exists, F, OuterRef, Sum
 
 from shop.accounts.models import User
-from shop.catalog.models import Product
-from shop.orders.models import Customer, Order, OrderLine, Payment, PaymentState, State
+from shop.catalog.models import MovementKind, Product, StockMovement
+from shop.orders.models import Customer, Order, OrderLine, Payment, PaymentMethod, PaymentState, State
 from shop.orders.provinces import PROVINCES
 from shop.orders.seeding import ShopNotEmpty, seed_shop
 from tests.factories.catalog import ProductFactory
@@ -25,7 +26,8 @@ def seed(**changes):
 
 def shop_rows():
     return [
-        list(model.objects.order_by("pk").values_list()) for model in (Product, Customer, Order, OrderLine, Payment)
+        list(model.objects.order_by("pk").values_list())
+        for model in (Product, StockMovement, Customer, Order, OrderLine, Payment)
     ]
 
 
@@ -57,6 +59,95 @@ def test_the_books_are_right():
     given_back = Payment.objects.filter(state=PaymentState.REFUNDED, order__state=State.CANCELLED)
     assert given_back.exists()
     assert not given_back.exclude(amount=-F("order__total")).exists()
+
+
+def test_there_is_never_less_than_nothing_of_a_product_and_never_a_mountain():
+    seed()
+    with connection.cursor() as cursor:
+        # What happens in one second is taken in its worst order: what goes, then what comes.
+        cursor.execute(
+            """
+            WITH change AS (
+                SELECT product_id, at, quantity FROM catalog_stockmovement
+                UNION ALL SELECT product_id, placed_at, -quantity FROM orders_orderline
+            ), stock AS (
+                SELECT product_id, sum(quantity) OVER (PARTITION BY product_id ORDER BY at, quantity) AS pieces FROM change
+            )
+            SELECT count(DISTINCT product_id), min(pieces) FILTER (WHERE pieces < 0), max(pieces) FROM stock
+            """
+        )
+        products, short, most = cursor.fetchone()
+    assert products == Product.objects.count()
+    assert short is None
+    assert most < 200
+
+
+def test_goods_come_in_before_they_are_sold_and_about_once_a_month():
+    seed()
+    assert set(StockMovement.objects.values_list("kind", flat=True)) == set(MovementKind)
+    received = StockMovement.objects.filter(kind=MovementKind.RECEIVED)
+    opening = datetime(2024, 12, 31, 17, tzinfo=UTC)
+    assert received.filter(at__lt=opening).values("product").distinct().count() == Product.objects.count()
+    assert not StockMovement.objects.filter(at__gt=UNTIL).exists()
+    best = OrderLine.objects.values("product").annotate(pieces=Sum("quantity")).order_by("-pieces")[0]["product"]
+    times = list(received.filter(product=best).order_by("at").values_list("at", flat=True))
+    assert 12 <= len(times) <= 17
+    assert {(later - sooner).days % 28 for sooner, later in pairwise(times)} == {0}
+
+
+def test_a_line_says_what_the_goods_cost_then_and_the_vat_in_their_price():
+    seed()
+    unknown = Product.objects.filter(cost=None)
+    assert 0 < unknown.count() < 30
+    for product in Product.objects.exclude(pk__in=unknown):
+        without_vat = product.price * 100 / (100 + product.vat_rate)
+        assert 0.44 < product.cost / without_vat < 0.76
+    assert set(Product.objects.values_list("vat_rate", flat=True)) == {5, 8, 10}
+
+    lines = OrderLine.objects.all()
+    assert not lines.exclude(vat_rate=F("product__vat_rate")).exists()
+    assert not lines.filter(product__in=unknown).exclude(unit_cost=None).exists()
+    this_year = lines.filter(order__placed_at__gte=datetime(2025, 12, 31, 17, tzinfo=UTC)).exclude(product__in=unknown)
+    assert this_year.exists()
+    assert not this_year.exclude(unit_cost=F("product__cost")).exists()
+    last_year = lines.filter(order__placed_at__lt=datetime(2025, 12, 31, 17, tzinfo=UTC)).exclude(product__in=unknown)
+    assert not last_year.filter(unit_cost__gt=F("product__cost")).exists()
+    assert last_year.filter(unit_cost__lt=F("product__cost")).exists()
+
+
+def test_what_is_taken_back_cost_what_it_did_when_it_was_sold():
+    seed()
+    back = OrderLine.objects.filter(quantity__lt=0)
+    sold = OrderLine.objects.filter(
+        order=OuterRef("order"), product=OuterRef("product"), quantity__gt=0, vat_rate=OuterRef("vat_rate")
+    )
+    known, unknown = back.exclude(unit_cost=None), back.filter(unit_cost=None)
+    assert not known.exclude(Exists(sold.filter(unit_cost=OuterRef("unit_cost")))).exists()
+    assert not unknown.exclude(Exists(sold.filter(unit_cost=None))).exists()
+    # Sold in one year and sent back in the next, when the same goods cost more.
+    new_year = datetime(2025, 12, 31, 17, tzinfo=UTC)
+    assert known.filter(order__placed_at__lt=new_year, placed_at__gte=new_year).exists()
+
+
+def test_marketplaces_keep_their_share_and_give_it_back_and_wallets_keep_theirs():
+    seed(lines=6000)
+
+    def fees(**which):
+        found = Payment.objects.filter(**which).aggregate(fee=Sum("fee"), amount=Sum("amount"))
+        return found["fee"] / found["amount"]
+
+    came, went = PaymentState.RECEIVED, PaymentState.REFUNDED
+    for channel, share in (("shopee", 0.132), ("tiktok", 0.114), ("lazada", 0.095)):
+        for method in (PaymentMethod.MARKETPLACE, PaymentMethod.COD):
+            for state in (came, went):
+                assert fees(order__channel__code=channel, method=method, state=state) == pytest.approx(share, rel=1e-4)
+    own = {"order__channel__code": "site"}
+    for method, share in (("momo", 0.015), ("zalopay", 0.014), ("vnpay", 0.011), ("card", 0.025), ("transfer", 0)):
+        assert fees(**own, method=method, state=came) == pytest.approx(share, rel=1e-4)
+    assert set(Payment.objects.filter(**own, method="cod", state=came).values_list("fee", flat=True)) == {12_000}
+    assert not Payment.objects.filter(order__channel__code__in=["site", "counter"], state=went).exclude(fee=0).exists()
+    assert not Payment.objects.filter(state__in=[PaymentState.PENDING, PaymentState.FAILED]).exclude(fee=0).exists()
+    assert not Payment.objects.filter(order__channel__code="counter").exclude(fee=0).exists()
 
 
 def test_nothing_is_dated_outside_the_story():
@@ -101,8 +192,8 @@ def test_indexes_and_constraints_are_as_they_were():
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
-                " WHERE conrelid::regclass::text LIKE 'orders%%' UNION ALL"
-                " SELECT tablename, indexname, indexdef FROM pg_indexes WHERE tablename LIKE 'orders%%'"
+                " WHERE conrelid::regclass::text ~ '^(orders|catalog)' UNION ALL"
+                " SELECT tablename, indexname, indexdef FROM pg_indexes WHERE tablename ~ '^(orders|catalog)'"
             )
             return set(cursor.fetchall())
 
@@ -110,6 +201,12 @@ def test_indexes_and_constraints_are_as_they_were():
     seed()
     assert schema() == before
     assert len(before) > 30
+
+
+def test_the_shop_can_be_a_single_day_old():
+    seed(lines=50, first=UNTIL.date())
+    assert OrderLine.objects.filter(quantity__gt=0).count() == 50
+    assert StockMovement.objects.filter(kind=MovementKind.RECEIVED).count() == Product.objects.count()
 
 
 def test_ids_go_on_where_the_seed_stopped():
