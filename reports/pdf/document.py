@@ -9,16 +9,14 @@ with the next part, so where parts end is nowhere to be seen. Format of a part: 
 stream (four bytes, most significant first) and the stream, compressed.
 """
 
-import io
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import chain
 from typing import Final
 
-from pypdf import PdfReader
-
 from reports.archive import Compression
+from reports.pdf.drawn import Drawn
 from reports.pdf.file import File
 from reports.pdf.font import Codes
 from reports.pdf.layout import Layout, Progress
@@ -49,7 +47,7 @@ class Document:
     ) -> None:
         self.rows_a_part = rows_a_part
         self._table, self._about, self._compression = table, about, compression
-        self._cover, self._cover_label = PdfReader(io.BytesIO(cover)), cover_label
+        self._cover, self._cover_label = Drawn(cover), cover_label
         self._start = Progress.start(table, len(self._cover.pages) + 1)
 
     @property

@@ -6,18 +6,14 @@ files), 7.7 (structure of documents), 12.3.3 (outlines) and 14.3 (metadata).
 """
 
 import hashlib
-import io
 import zlib
 from array import array
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from xml.sax.saxutils import escape
 
-from pypdf import PdfReader
-from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, PdfObject, StreamObject
-
+from reports.pdf.drawn import Copy, Drawn
 from reports.pdf.font import Codes, Embedded, Style, face
 from reports.pdf.text import printable
 from reports.writers import About
@@ -27,9 +23,6 @@ _PRODUCER: Final = "Backroom"
 _KIDS: Final = 64
 #: Numbers of objects that others refer to before they are written.
 _CATALOG, _PAGES, _INFO, _METADATA, _OUTLINE, _FONTS, _RESOURCES = range(1, 8)
-#: Entries that are kept of a page from another file, and those of a stream that say how it is encoded.
-_KEPT: Final = ("/MediaBox", "/Resources", "/Contents")
-_OF_ENCODING: Final = ("/Length", "/Filter", "/DecodeParms")
 
 
 class File:
@@ -52,15 +45,16 @@ class File:
         # The second line says that the file is not text (7.5.2).
         return self._piece(b"%PDF-1.7\n%\xc2\xb5\xc2\xb6\n")
 
-    def copied(self, reader: PdfReader) -> Iterator[bytes]:
+    def copied(self, drawn: Drawn) -> Iterator[bytes]:
         """The pages of another file."""
-        copy = _Copy(reader, self._number)
-        for page in reader.pages:
-            kept = {name: value for name, value in page.items() if name in _KEPT}
-            yield self._page(copy.entries(kept))
-        while copy.waiting:
-            number, found = copy.waiting.popleft()
-            yield self._object(number, copy.body(found))
+        copy = Copy(drawn, self._number)
+        for entries in copy.pages():
+            yield self._page(entries)
+        for number, found in copy.rest():
+            if found.stream is None:
+                yield self._object(number, found.body)
+            else:
+                yield self._object(number, _packed(found.body.removeprefix(b"<<").removesuffix(b">>"), found.stream))
 
     def page(self, content: bytes) -> bytes:
         """A page of this compressed content, with the size, the fonts and the forms that are set for all."""
@@ -205,42 +199,6 @@ class File:
     def _object(self, number: int, body: bytes) -> bytes:
         self._offsets[number] = self._size
         return self._piece(b"%d 0 obj\n%b\nendobj\n" % (number, body))
-
-
-class _Copy:
-    """Objects of another file under new numbers."""
-
-    def __init__(self, reader: PdfReader, number: Callable[[], int]) -> None:
-        self.reader = reader
-        #: Objects that were referred to and are not copied yet, with their new numbers.
-        self.waiting: deque[tuple[int, PdfObject | None]] = deque()
-        self._number = number
-        self._numbers: dict[int, int] = {}
-
-    def body(self, found: PdfObject | None) -> bytes:
-        """The object as bytes. Streams are decompressed and compressed again, whatever they were encoded by."""
-        if isinstance(found, IndirectObject):
-            return b"%d 0 R" % self._referred(found)
-        if isinstance(found, StreamObject):
-            entries = {name: value for name, value in found.items() if name not in _OF_ENCODING}
-            return _packed(self.entries(entries), found.get_data())
-        if isinstance(found, DictionaryObject):
-            return b"<<%b>>" % self.entries(found)
-        if isinstance(found, ArrayObject):
-            return b"[%b]" % b" ".join(map(self.body, found))
-        written = io.BytesIO()
-        assert found is not None
-        found.write_to_stream(written)
-        return written.getvalue()
-
-    def entries(self, found: Mapping[Any, Any]) -> bytes:
-        return b"".join(b"%b %b" % (name.encode(), self.body(value)) for name, value in found.items())
-
-    def _referred(self, found: IndirectObject) -> int:
-        if found.idnum not in self._numbers:
-            number = self._numbers[found.idnum] = self._number()
-            self.waiting.append((number, self.reader.get_object(found)))
-        return self._numbers[found.idnum]
 
 
 def _node(entries: bytes, kids: Iterable[int], count: int) -> bytes:
