@@ -6,16 +6,19 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Count, F, QuerySet, Sum
+from django.db.models import Count, DecimalField, F, QuerySet, Sum, Value
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast, Power
 
 from reports.rows import Holds
 from reports.specs import CURRENCY, Chart, Column, Spec
-from shop.money import Money
+from shop.money import MOST_DECIMALS, Money
 
 #: Stands before the names that queries give to columns, so that they are none of the table's own.
 _ALIAS: Final = "column_"
 _CURRENCY, _DECIMALS = "of_currency", "of_decimals"
+#: Its powers are exact, where those of an integer would be floats.
+_TEN: Final = Cast(Value(10), DecimalField(max_digits=2, decimal_places=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,8 @@ class Selection:
             return []
         column = self.spec.column(self.order.removeprefix("-"))
         value: Any = F(f"{_ALIAS}{column.name}") if self.spec.of_groups else _expression(column.value)
+        if column.holds == Holds.MONEY:  # by what it is worth, for rows may have different decimals
+            value *= Power(_TEN, MOST_DECIMALS - (F(_DECIMALS) if self.spec.of_groups else self._decimals))
         return [value.desc(nulls_last=True) if self.order.startswith("-") else value.asc(nulls_last=True)]
 
     def _chart_value(self, chart: Chart) -> Any:

@@ -1,4 +1,4 @@
-from django.db.models import BigIntegerField, Case, Count, F, Max, Sum, When
+from django.db.models import Case, Count, F, Max, Sum, When
 from django.db.models.functions import Cast, NullIf, Round
 from django.utils.translation import gettext_lazy as _
 
@@ -30,7 +30,7 @@ SPEC = Spec(
         Column(
             "margin_percent",
             _("Margin in %"),
-            Cast(Round(Sum(_MARGIN) * 10_000 / NullIf(Sum(_NET_OF_KNOWN_COST), 0)), BigIntegerField()),
+            Cast(Round(Sum(_MARGIN) * 10_000 / NullIf(Sum(_NET_OF_KNOWN_COST), 0)), sales.WHOLE),
             Holds.PERCENT,
             10,
         ),

@@ -24,7 +24,7 @@ SPEC = Spec(
         Column(
             "sold",
             _("Sold"),
-            Case(When(quantity__gt=0, then=F("revenue")), default=0),
+            Case(When(quantity__gte=0, then=F("revenue")), default=0),
             Holds.MONEY,
             18,
             adds_up=True,

@@ -53,6 +53,8 @@ BY_CATEGORY: Final = Chart(_("Revenue by category, %(currency)s"), TOP_CATEGORY,
 # --- amounts of a line -----------------------------------------------------------------------------------------------
 
 _EXACT: Final = DecimalField(max_digits=38, decimal_places=6)
+#: For products of whole numbers, which a bigint may be too small for.
+WHOLE: Final = DecimalField(max_digits=38, decimal_places=0)
 #: What of the revenue is VAT, which prices include: rounded line by line, as invoices are, half away from zero. None of
 #: it where the rate is not known.
 VAT: Final = Coalesce(
@@ -62,4 +64,4 @@ VAT: Final = Coalesce(
 )
 NET: Final = F("revenue") - VAT
 #: NULL where the cost is not known.
-COST: Final = F("quantity") * F("unit_cost")
+COST: Final = Cast("quantity", WHOLE) * F("unit_cost")

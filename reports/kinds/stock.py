@@ -2,9 +2,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
-from reports.kinds.sales import TOP_CATEGORY
+from reports.kinds.sales import TOP_CATEGORY, WHOLE
 from reports.rows import Holds
 from reports.specs import CURRENCY, Chart, Column, Spec
 from shop.catalog.models import MovementKind
@@ -50,7 +51,14 @@ SPEC = Spec(
         Column("damaged", _("Written off"), "damaged", Holds.NUMBER, 11, required=True, adds_up=True),
         Column("closing", _("At the end"), "quantity", Holds.NUMBER, 11, required=True, adds_up=True),
         Column("cost", _("Cost of one piece"), "product__cost", Holds.MONEY, groups=True, chosen=False),
-        Column("value", _("Cost of what is there"), F("quantity") * F("product__cost"), Holds.MONEY, 18, adds_up=True),
+        Column(
+            "value",
+            _("Cost of what is there"),
+            Cast("quantity", WHOLE) * F("product__cost"),
+            Holds.MONEY,
+            18,
+            adds_up=True,
+        ),
     ),
     source=_source,
     unique=("product",),
