@@ -165,7 +165,7 @@ def conclude_failed_attempt(
     used up. Says which; "fenced": the lease was lost and nothing was written."""
     task = tasks.get(run.task)
     failures = run.failures + 1
-    if failures >= task.attempts:
+    if failures >= (task.patience if isinstance(error, tasks.Transient) else task.attempts):
         failed = conclude(run, "failed", error=error, message=message, detail=detail, counts_as_failure=True)
         return "failed" if failed else "fenced"
     wait = retry_in if retry_in is not None else backoff.delay(failures, base=task.backoff, chance=random.random())  # noqa: S311

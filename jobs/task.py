@@ -66,6 +66,7 @@ class JobTask:
         name: ``app.function``, explicit because rows outlive releases.
         title: what it is called on the screen.
         attempts: failed attempts after which the job is failed.
+        patience: the same where the last of them failed for a reason that passes (``Transient``).
         backoff: seconds before the second attempt; doubles from there.
         deaths: workers it may kill (or limits it may overrun) before it is failed as poison.
     """
@@ -75,6 +76,7 @@ class JobTask:
     queue: queues.Queue
     title: str | Promise
     attempts: int
+    patience: int
     backoff: float
     deaths: int
     parameters: Mapping[str, inspect.Parameter]
@@ -133,13 +135,14 @@ def job(
     name: str | None = None,
     title: str | Promise = "",
     attempts: int = 5,
+    patience: int | None = None,
     backoff: float = 5.0,
     deaths: int = 3,
 ) -> Callable[[Body], JobTask]:
     """Declares the decorated function as the body of a job; the result is what ``jobs.services.submit`` takes.
 
     The function takes keyword-only arguments that JSON can hold. What it returns (a mapping or nothing) is the job's
-    result. ``attempts``, ``backoff`` (seconds) and ``deaths``: see JobTask.
+    result. ``attempts``, ``patience`` (as many unless it is named), ``backoff`` (seconds), ``deaths``: see JobTask.
     """
 
     def declare(body: Body) -> JobTask:
@@ -153,6 +156,7 @@ def job(
             queue=row,
             title=title or body.__name__.replace("_", " "),
             attempts=attempts,
+            patience=attempts if patience is None else patience,
             backoff=backoff,
             deaths=deaths,
             parameters=parameters,

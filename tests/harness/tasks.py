@@ -50,6 +50,15 @@ def transient(*, until: int) -> dict[str, Any]:
     return {"attempt": current().attempt}
 
 
+@job(queue="sync", name="harness.patient", attempts=2, patience=4, backoff=0.1)
+def patient(*, bug_after: int) -> None:
+    """Fails for a reason that passes, and after ``bug_after`` times for another."""
+    write("tried")
+    if current().failures >= bug_after:
+        raise ZeroDivisionError("a bug")
+    raise Transient("The other side is away.")
+
+
 @job(queue="sync", name="harness.permanent")
 def permanent() -> None:
     write("tried")

@@ -74,6 +74,18 @@ class TestOutcomes:
         assert (job.state, job.attempt, job.failures) == (State.FAILED, 3, 3)
         assert job.error_message == "The other side is busy."
 
+    def test_what_passes_is_tried_more_often_than_a_bug(self, drain, journal):
+        jobs = [services.submit(harness.patient, bug_after=count) for count in (99, 2)]
+        while any(job.state in {State.WAITING, State.RUNNING} for job in jobs):
+            drain()
+            time.sleep(0.05)
+            for job in jobs:
+                job.refresh_from_db()
+        assert [(job.state, job.failures, job.error_class) for job in jobs] == [
+            (State.FAILED, 4, "jobs.task.Transient"),
+            (State.FAILED, 3, "ZeroDivisionError"),
+        ]
+
     def test_a_bug_is_bounded_reported_and_not_shown_raw(self, drain, journal, caplog):
         job = services.submit(harness.bug)
         while job.state in {State.WAITING, State.RUNNING}:
