@@ -78,7 +78,7 @@ def running(folder: Path) -> Iterator[ObjectStore]:
         "weed",
         [
             program, "server", "-master.telemetry=false", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}",
-            "-volume.max=100", "-master.volumeSizeLimitMB=64", "-filer", "-s3", f"-s3.config={keys}", "-s3.port.iceberg=0",
+            "-volume.max=100", "-master.volumeSizeLimitMB=64", "-filer", "-s3", f"-s3.config={keys}", "-s3.port.iceberg=0", "-s3.port.lance=0",
             *(f"-{part}.port={first}" for part, (first, _) in ports.items()),
             *(f"-{part}.port.grpc={second}" for part, (_, second) in ports.items()),
         ],
