@@ -52,7 +52,17 @@ class _LookOnlyTable:
 
 class LineInline(_LookOnlyTable, LineTable):
     model = OrderLine
-    fields = readonly_fields = ("sku", "name", "quantity", "price", "line_discount", "amount", "placed_at")
+    fields = readonly_fields = (
+        "sku",
+        "name",
+        "quantity",
+        "price",
+        "line_discount",
+        "amount",
+        "cost",
+        "vat_rate",
+        "placed_at",
+    )
     ordering = ("position",)
 
     @admin.display(description=_("unit price"))
@@ -67,10 +77,22 @@ class LineInline(_LookOnlyTable, LineTable):
     def amount(self, line: OrderLine) -> str:
         return _shown(line.money(line.revenue))
 
+    @admin.display(description=_("unit cost"))
+    def cost(self, line: OrderLine) -> str:
+        return "–" if line.unit_cost is None else _shown(line.money(line.unit_cost))
+
 
 class PaymentInline(_LookOnlyTable, PaymentTable):
     model = Payment
-    fields = readonly_fields = ("method", "shown_amount", "state_badge", "provider_ref", "created_at", "settled_at")
+    fields = readonly_fields = (
+        "method",
+        "shown_amount",
+        "shown_fee",
+        "state_badge",
+        "provider_ref",
+        "created_at",
+        "settled_at",
+    )
     ordering = ("created_at", "id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
@@ -80,6 +102,10 @@ class PaymentInline(_LookOnlyTable, PaymentTable):
     @admin.display(description=_("amount"))
     def shown_amount(self, payment: Payment) -> str:
         return _shown(payment.order.money(payment.amount))
+
+    @admin.display(description=_("fee"))
+    def shown_fee(self, payment: Payment) -> str:
+        return _shown(payment.order.money(payment.fee))
 
     @admin.display(description=_("state"))
     def state_badge(self, payment: Payment) -> SafeString:

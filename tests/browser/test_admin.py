@@ -12,6 +12,7 @@ from jobs.beat import sync_schedules
 from jobs.models import Job, JobEvent, State
 from shop.accounts.models import User
 from tests.browser.conftest import Visitor
+from tests.factories.catalog import StockMovementFactory
 from tests.factories.jobs import JobFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -54,6 +55,7 @@ def test_pages_are_accessible_and_fit(visit: Callable[..., Visitor], operator: U
     visitor.sign_in(operator)
     schedule = PeriodicTask.objects.first()
     assert schedule is not None
+    movement = StockMovementFactory.create(note="Phiếu nhập 7")
     wrong = []
     for address in (
         "/admin/",
@@ -75,6 +77,10 @@ def test_pages_are_accessible_and_fit(visit: Callable[..., Visitor], operator: U
         "/admin/accounts/user/",
         f"/admin/accounts/user/{operator.pk}/change/",
         "/admin/admin/logentry/",
+        f"/admin/catalog/product/{movement.product_id}/change/",
+        "/admin/catalog/stockmovement/",
+        "/admin/catalog/stockmovement/add/",
+        f"/admin/catalog/stockmovement/{movement.pk}/change/",
         "/api/v1/docs",
     ):
         wrong += check(visitor, address)

@@ -1,10 +1,14 @@
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
+from shop.catalog.models import StockMovement
 from shop.orders.models import OrderImport, RejectedRow, State
-from tests.factories.catalog import CategoryFactory, ProductFactory
+from shop.orders.queries import stock_at
+from tests.factories.catalog import CategoryFactory, ProductFactory, StockMovementFactory
 from tests.factories.orders import (
     EVENING,
     ChannelFactory,
@@ -147,6 +151,16 @@ class TestAdmin:
         assert client.post(url, {"state": "cancelled"}).status_code == 403
         assert client.get(reverse("admin:orders_order_add")).status_code == 403
 
+    def test_an_order_shows_what_its_goods_cost_and_what_was_kept_of_its_payments(self, client):
+        order = OrderFactory(currency="GBP", decimals=3)
+        OrderLineFactory(order=order, unit_price=9_001, unit_cost=4_501, vat_rate=17)
+        OrderLineFactory(order=order, unit_price=9_001)
+        PaymentFactory(order=order, amount=18_002, fee=1_983)
+        client.cookies["django_language"] = "en"
+        text = client.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
+        for shown in ("£4.501", "<p>17</p>", "£1.983"):
+            assert shown in text
+
     def test_orders_are_found_by_code(self, client):
         order = OrderFactory()
         OrderFactory()
@@ -168,3 +182,83 @@ class TestAdmin:
         assert client.post(url, {**values, "cost": ""}).status_code == 302
         product.refresh_from_db()
         assert product.cost is None
+
+    def test_products_show_their_cost_where_it_is_known(self, client):
+        ProductFactory(cost=61_000)
+        ProductFactory(cost=None)
+        text = client.get(reverse("admin:catalog_product_changelist")).content.decode()
+        assert re.findall(r'class="field-shown_cost">(.*?)</td>', text) == ["61.000\N{NO-BREAK SPACE}₫", "–"]
+
+
+class TestStockMovements:
+    LIST = "/admin/catalog/stockmovement/"
+
+    @pytest.fixture
+    def operator(self, client):
+        person = PersonFactory(operator=True, language="en")
+        client.force_login(person)
+        return person
+
+    @staticmethod
+    def form(product, **values):
+        return {"sku": product.sku, "at_0": "2026-11-20", "at_1": "14:30:00", "kind": "received"} | values
+
+    def test_who_received_goods_writes_it_down_and_it_is_in_stock(self, client, operator):
+        product = ProductFactory()
+        response = client.post(f"{self.LIST}add/", self.form(product, quantity="24", note="Phiếu nhập 7"))
+        assert response.status_code == 302
+        movement = StockMovement.objects.get()
+        assert (movement.product, movement.kind, movement.quantity) == (product, "received", 24)
+        assert movement.at == datetime(2026, 11, 20, 7, 30, tzinfo=UTC)
+        assert stock_at(product, EVENING) == 24
+        assert LogEntry.objects.get().user == operator
+
+    @pytest.mark.parametrize(
+        ("values", "said"),
+        [
+            ({"quantity": "-2"}, "Goods that came in are a number above zero."),
+            ({"quantity": "2", "kind": "damaged"}, "Goods that are written off are a number below zero."),
+            ({"quantity": "0", "kind": "counted"}, "A movement of no pieces is none."),
+            ({"quantity": "2", "at_0": "2999-01-01"}, "Write it down when it has happened."),
+            ({"quantity": "2", "sku": "NOPE"}, "No product has this SKU."),
+        ],
+    )
+    def test_what_cannot_be_is_refused_in_words(self, client, operator, values, said):
+        client.cookies["django_language"] = "en"
+        page = client.post(f"{self.LIST}add/", self.form(ProductFactory(), **values))
+        assert page.status_code == 200
+        assert said in page.content.decode()
+        assert not StockMovement.objects.exists()
+
+    @pytest.mark.parametrize("superuser", [False, True])
+    def test_what_was_written_is_neither_changed_nor_deleted(self, client, operator, superuser):
+        type(operator).objects.update(is_superuser=superuser)
+        movement = StockMovementFactory()
+        assert client.get(f"{self.LIST}{movement.pk}/change/").status_code == 200
+        values = self.form(movement.product, quantity="1")
+        assert client.post(f"{self.LIST}{movement.pk}/change/", values).status_code == 403
+        assert client.post(f"{self.LIST}{movement.pk}/delete/", {"post": "yes"}).status_code == 403
+        client.post(self.LIST, {"action": "delete_selected", "_selected_action": [movement.pk], "post": "yes"})
+        movement.refresh_from_db()
+        assert movement.quantity == 20
+
+    @pytest.mark.parametrize("role", ["owner", "moderator", "finance"])
+    def test_other_people_add_nothing(self, client, role):
+        client.force_login(PersonFactory(**{role: True}))
+        assert client.post(f"{self.LIST}add/", self.form(ProductFactory(), quantity="1")).status_code in {302, 403}
+        assert not StockMovement.objects.exists()
+
+    def test_the_index_leads_to_them(self, client, operator):
+        index = client.get("/admin/").content.decode()
+        assert f'href="{self.LIST}"' in index
+        assert f'href="{self.LIST}add/"' in index
+
+    def test_a_whole_sku_finds_them_and_a_list_costs_the_same_however_long(
+        self, client, operator, django_assert_max_num_queries
+    ):
+        wanted = StockMovementFactory.create_batch(3, product=ProductFactory())
+        StockMovementFactory.create_batch(20)
+        with django_assert_max_num_queries(9):
+            assert len(client.get(self.LIST).context["cl"].result_list) == 23
+        found = client.get(self.LIST, {"q": wanted[0].product.sku}).context["cl"].result_list
+        assert set(found) == set(wanted)
