@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from shop import money
 
 REQUIRED: Final = ("number", "sku", "quantity", "unit_price", "placed_at")
-OPTIONAL: Final = ("name", "discount", "customer", "customer_name", "region")
+OPTIONAL: Final = ("name", "discount", "customer", "customer_name", "region", "unit_cost", "vat_rate")
 FIELDS: Final = REQUIRED + OPTIONAL
 
 #: As many characters as the rows of shop.orders hold.
@@ -98,7 +98,10 @@ PRESETS: Final[Mapping[str, Layout]] = {"online-retail": ONLINE_RETAIL}
 
 
 class SoldLine(NamedTuple):
-    """One row, understood. Amounts are integers with the layout's decimals; ``line`` is where the row ends."""
+    """One row, understood. Amounts are integers with the layout's decimals; ``line`` is where the row ends.
+
+    ``unit_cost`` and ``vat_rate`` (in percent) are None where the file does not say.
+    """
 
     line: int
     number: str
@@ -111,6 +114,8 @@ class SoldLine(NamedTuple):
     customer: str
     customer_name: str
     region: str
+    unit_cost: int | None
+    vat_rate: int | None
     raw: str
 
     @property
@@ -259,8 +264,12 @@ class _Parser:
             customer=found.get("customer", "").removesuffix(".0"),
             customer_name=found.get("customer_name", ""),
             region=found.get("region", ""),
+            unit_cost=self._amount(found["unit_cost"]) if found.get("unit_cost") else None,
+            vat_rate=_parse_vat_rate(found["vat_rate"]) if found.get("vat_rate") else None,
             raw=raw,
         )
+        if sold.unit_cost is not None and sold.unit_cost < 0:
+            raise InvalidRow("The unit_cost is below zero.")
         if abs(sold.revenue) > money.LARGEST:
             raise InvalidRow("Quantity times price is too large.")
         return sold
@@ -291,3 +300,9 @@ def _parse_quantity(text: str) -> int:
     if abs(quantity) > _LARGEST_QUANTITY:
         raise InvalidRow(f"The quantity {text} is too large.")
     return quantity
+
+
+def _parse_vat_rate(text: str) -> int:
+    if not re.fullmatch(r"([0-9]{1,2}|100)(\.0+)? ?%?", text):
+        raise InvalidRow(f"{text!r} is not a VAT rate in whole percent.")
+    return int(re.split(r"[. %]", text)[0])

@@ -159,7 +159,7 @@ def _add_lines(sold: Sequence[SoldLine], orders: dict[str, Order], layout: Layou
     with connection.cursor() as cursor:
         with cursor.copy(
             "COPY orders_orderline (order_id, position, product_id, sku, name, quantity, unit_price, discount,"
-            " currency, decimals, placed_at) FROM STDIN"
+            " unit_cost, vat_rate, currency, decimals, placed_at) FROM STDIN"
         ) as copy:
             for row in sold:
                 order = orders[row.number].pk
@@ -174,6 +174,8 @@ def _add_lines(sold: Sequence[SoldLine], orders: dict[str, Order], layout: Layou
                         row.quantity,
                         row.unit_price,
                         row.discount,
+                        row.unit_cost,
+                        row.vat_rate,
                         layout.currency,
                         layout.decimals,
                         row.placed_at,

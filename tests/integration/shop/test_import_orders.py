@@ -98,6 +98,21 @@ class TestOneFile:
         assert Order.objects.get(number="DH2").customer is None
         assert Order.objects.get(number="R3").state == State.RETURNED
 
+    def test_cost_and_vat_come_from_the_file_and_never_from_the_catalog(self, tmp_path):
+        ProductFactory(sku="AO01-1", cost=61_000, vat_rate=10)
+        path = tmp_path / "sales.csv"
+        path.write_text(f"{HEADINGS.strip()},cost,vat\n{row().strip()},58000,8\n{row().strip()},,\n")
+        layout = replace(LAYOUT, columns=COLUMNS | {"unit_cost": "cost", "vat_rate": "vat"})
+        services.import_orders(path=path, channel=ChannelFactory(), layout=layout)
+        lines = OrderLine.objects.order_by("position").values_list("unit_cost", "vat_rate")
+        assert list(lines) == [(58_000, 8), (None, None)]
+
+    def test_a_file_that_says_nothing_of_cost_and_vat_leaves_them_unknown(self, write):
+        ProductFactory(sku="AO01-1", cost=61_000)
+        services.import_orders(path=write(row()), channel=ChannelFactory(), layout=LAYOUT)
+        line = OrderLine.objects.get()
+        assert (line.unit_cost, line.vat_rate) == (None, None)
+
     def test_the_same_row_twice_is_two_lines(self, write):
         source = services.import_orders(path=write(row(), row()), channel=ChannelFactory(), layout=LAYOUT)
         assert source.imported == OrderLine.objects.count() == 2

@@ -70,6 +70,50 @@ def test_a_row_that_cannot_be_is_listed_with_its_reason_and_the_next_still_comes
     assert good.line == 3
 
 
+WITH_COST = COLUMNS | {"unit_cost": "Giá vốn", "vat_rate": "GTGT"}
+COST_HEADINGS = HEADINGS.strip() + ",Giá vốn,GTGT\n"
+
+
+@pytest.mark.parametrize(
+    ("cost", "vat", "known"),
+    [
+        ("61000", "8", (61_000, 8)),
+        ("0", "0", (0, 0)),
+        ("", "", (None, None)),
+        ("61000", "10%", (61_000, 10)),
+        ("", "5.0 %", (None, 5)),
+        ("", "100", (None, 100)),
+    ],
+)
+def test_cost_and_vat_are_what_the_file_says_or_unknown(tmp_path, cost, vat, known):
+    [sold] = read(tmp_path, f"{COST_HEADINGS}{GOOD.strip()},{cost},{vat}\n", Layout(columns=WITH_COST))
+    assert (sold.unit_cost, sold.vat_rate) == known
+
+
+def test_a_file_without_those_columns_leaves_them_unknown(tmp_path):
+    [sold] = read(tmp_path, HEADINGS + GOOD)
+    assert (sold.unit_cost, sold.vat_rate) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("cost", "vat", "reason"),
+    [
+        ("-1", "8", "unit_cost is below zero"),
+        ("61000.5", "8", "more than 0 decimals"),
+        ("free", "8", "'free' is not an amount"),
+        ("61000", "101", "not a VAT rate"),
+        ("61000", "-8", "not a VAT rate"),
+        ("61000", "8.5", "not a VAT rate"),
+        ("61000", "٨", "not a VAT rate"),
+        ("61000", "KCT", "not a VAT rate"),
+    ],
+)
+def test_a_cost_or_vat_that_cannot_be_is_a_rejected_row(tmp_path, cost, vat, reason):
+    [bad] = read(tmp_path, f"{COST_HEADINGS}{GOOD.strip()},{cost},{vat}\n", Layout(columns=WITH_COST))
+    assert isinstance(bad, Rejected)
+    assert reason in bad.reason
+
+
 def test_lines_are_counted_as_the_file_has_them(tmp_path):
     over_two_lines = 'DH2,AO01,"Áo thun\nhai dòng",1,159000,2026-11-25,KH1\n'
     rows = read(tmp_path, HEADINGS + "\n" + over_two_lines + "\r\n" + GOOD)
