@@ -5,6 +5,7 @@ It needs a running ``./run up`` and prints one line of evidence for each story. 
 
 import argparse
 import base64
+import csv
 import gettext
 import hashlib
 import io
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import cycle
 from typing import Any, Final
 
 from openpyxl import load_workbook
@@ -25,6 +27,7 @@ from shop.accounts.demo import DEMO_PASSWORD
 
 #: Seconds that a job of a story may take.
 PATIENCE: Final = 120.0
+_KIND: Final = re.compile(r'href="/reports/new/([a-z-]+)/"')
 _CODE: Final = re.compile(r"[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}")
 
 
@@ -92,7 +95,8 @@ def full_year_revenue(place: Place) -> str:
     expect(rows, int(digits(shown.fact(words("Rows")))), "rows in the sheet")
     if rows == 0:
         raise Unexpected("the year has no rows; ./run seed fills an empty shop")
-    on_page = {name: shown.fact(words("Revenue in %(currency)s") % {"currency": name}) for name in revenue}
+    term = words("%(what)s in %(currency)s")
+    on_page = {name: shown.fact(term % {"what": words("Revenue"), "currency": name}) for name in revenue}
     for currency, total in revenue.items():
         expect(digits(str(total)), digits(on_page[currency]), f"revenue in {currency}")
 
@@ -107,9 +111,34 @@ def full_year_revenue(place: Place) -> str:
     )
 
 
+def every_kind_of_report(place: Place) -> str:
+    """Each kind once, in one format after the other; a CSV file is counted, and none is another than its page says."""
+    owner = place.visitor("owner")
+    chooser = owner.get("/reports/new/")
+    kinds = list(dict.fromkeys(_KIND.findall(chooser.text)))
+    expect(len(kinds) > 1, True, "kinds to choose from")
+    told = []
+    for kind, suffix in zip(kinds, cycle(("pdf", "csv", "xlsx"))):
+        page = owner.get(f"/reports/new/{kind}/")
+        code = code_of(owner.submit(page, page.form("format"), period="last_year", format=suffix))
+        job = concluded(owner, code)
+        expect(job["state"], "succeeded", f"{kind} as {suffix} ({job['error']})")
+        shown = owner.get(f"/reports/{code}/")
+        file = owner.get(f"/reports/{code}/download/")
+        expect(hashlib.sha256(file.body).hexdigest(), shown.fact("SHA-256"), f"the SHA-256 of {kind} as {suffix}")
+        rows = int(digits(shown.fact(words_of(shown)("Rows"))))
+        expect(rows > 0, True, f"rows of {kind}")
+        if suffix == "csv":
+            read = csv.reader(io.StringIO(file.body.decode("utf-8-sig"), newline=""))
+            expect(sum(1 for _ in read) - 1, rows, f"rows of {kind} in its file")
+        told.append(f"{kind} {suffix} {rows:,} rows")
+    return ", ".join(told)
+
+
 STORIES: Final[Mapping[str, Callable[[Place], str]]] = {
     "everything runs": everything_runs,
     "full-year revenue, Excel": full_year_revenue,
+    "every kind of report": every_kind_of_report,
 }
 
 

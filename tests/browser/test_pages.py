@@ -8,6 +8,11 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 
 from jobs.models import Job, JobEvent, Worker
+from reports import schedules
+from reports.choice import Choice
+from reports.models import SavedReport
+from reports.recurrence import Every, Recurrence
+from reports.specs import Format
 from shop.accounts.models import User
 from tests.browser.conftest import Visitor
 from tests.factories.jobs import JobFactory
@@ -44,6 +49,23 @@ def jobs(owner: User) -> dict[str, Job]:
     }
 
 
+@pytest.fixture
+def saved_report(owner: User) -> SavedReport:
+    """The owner's, that comes every week, and brought nothing the last time."""
+    saved = schedules.save(
+        owner=owner,
+        choice=Choice("revenue", Format.PDF, ["product", "channel"], {"state": ["paid", "completed"]}, "-revenue"),
+        language="vi",
+        name="Paid orders, every Monday morning, with a name that takes more than one line of a phone",
+        period="last_month",
+        recurrence=Recurrence(Every.WEEK, 0, 1, 7),
+        by_mail=True,
+        now=timezone.now(),
+    )
+    SavedReport.objects.filter(pk=saved.pk).update(problem="A column or a filter of it is no longer there.")
+    return saved
+
+
 def check(visitor: Visitor, address: str) -> list[str]:
     """What is wrong with a page at each width: findings of axe, and content that sticks out sideways."""
     wrong = []
@@ -62,7 +84,12 @@ def check(visitor: Visitor, address: str) -> list[str]:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_pages_are_accessible_and_fit(
-    visit: Callable[..., Visitor], owner: User, operator: User, jobs: dict[str, Job], step: str
+    visit: Callable[..., Visitor],
+    owner: User,
+    operator: User,
+    jobs: dict[str, Job],
+    saved_report: SavedReport,
+    step: str,
 ) -> None:
     language, theme = step.split("-")
     anyone = visit(language=language, theme=theme)
@@ -78,6 +105,11 @@ def test_pages_are_accessible_and_fit(
         "/track/",
         "/track/?code=0000-0000-0000",
         "/settings/",
+        "/reports/",
+        "/reports/new/",
+        "/reports/new/revenue/",
+        "/reports/saved/",
+        saved_report.get_absolute_url(),
         "/nowhere/",
         "/ops/queues/",
     ):
