@@ -146,14 +146,25 @@ def _storage(url: str) -> dict[str, Any]:
             "OPTIONS": {"location": parts.path, "base_url": None},
         }
     if parts.scheme == "s3":
+        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 (large, and few processes need it)
+        from botocore.config import Config  # noqa: PLC0415
+
         return {
             "BACKEND": "storages.backends.s3.S3Storage",
             "OPTIONS": {
                 "bucket_name": parts.netloc,
                 "endpoint_url": options.get("endpoint"),
                 "region_name": options.get("region"),
-                "addressing_style": options.get("addressing", "path"),
-                "signature_version": "s3v4",
+                # A store that hangs is given up after about a minute (the client's own figures: after five), so that a
+                # job hears of its cancellation, and ends, long before its limit. Sending a piece falls under the first.
+                "client_config": Config(
+                    s3={"addressing_style": options.get("addressing", "path")},
+                    signature_version="s3v4",
+                    connect_timeout=10,
+                    read_timeout=20,
+                    retries={"mode": "standard", "total_max_attempts": 3},
+                ),
+                "transfer_config": TransferConfig(num_download_attempts=2),
                 "file_overwrite": True,
                 # Bytes of a file that is read which stay in memory; the rest lies on the disk.
                 "max_memory_size": 8 * 1024 * 1024,

@@ -7,6 +7,7 @@ written anew. What comes out is one file of one moment, whoever wrote which part
 """
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import count, islice
 from typing import Final
@@ -39,14 +40,9 @@ def write(report: Report, writer: Writer, batches: Iterator[bytes], run: Run) ->
             break
         there = kept.get(number)
         if there is None or there.chain != chain.hexdigest():
+            rows_of_part = sum(batch.count(b"\n") for batch in part)
             packed, state = writer.part(number, _lines(part, run, rows), state)
-            new = ReportPart(
-                report=report,
-                number=number,
-                chain=chain.hexdigest(),
-                rows=sum(batch.count(b"\n") for batch in part),
-                state=state,
-            )
+            new = ReportPart(report=report, number=number, chain=chain.hexdigest(), rows=rows_of_part, state=state)
             there = _keep(new, packed, there, run)
         else:
             state = there.state
@@ -56,8 +52,8 @@ def write(report: Report, writer: Writer, batches: Iterator[bytes], run: Run) ->
     return written
 
 
-def _read(batches: Iterable[bytes], chain: "hashlib._Hash", run: Run) -> list[bytes]:
-    part = []
+def _read(batches: Iterable[bytes], chain: "hashlib._Hash", run: Run) -> deque[bytes]:
+    part = deque[bytes]()
     for batch in batches:
         chain.update(batch)
         part.append(batch)
@@ -65,9 +61,10 @@ def _read(batches: Iterable[bytes], chain: "hashlib._Hash", run: Run) -> list[by
     return part
 
 
-def _lines(part: Iterable[bytes], run: Run, rows: int) -> Iterator[list[str]]:
-    for batch in part:
-        lines = batch.decode().split("\n")
+def _lines(part: deque[bytes], run: Run, rows: int) -> Iterator[list[str]]:
+    """Empties ``part`` on the way, so that its rows and what becomes of them are not in memory together."""
+    while part:
+        lines = part.popleft().decode().split("\n")
         lines.pop()  # behind the last line's end
         yield lines
         rows += len(lines)
@@ -101,5 +98,6 @@ def _stored(key: str) -> Iterator[bytes]:
 def discard(report: Report) -> None:
     """Deletes the report's parts: there is a file now, or there will be none."""
     for part in list(report.parts.all()):
-        files.delete(part.file_key)
+        # The row first: a stored part that no row names is swept, one that is named and gone would be taken over.
         part.delete()
+        files.delete(part.file_key)

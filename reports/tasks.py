@@ -8,7 +8,7 @@ from jobs.task import current, job
 from reports import retention
 
 
-@job(queue="reports", title=_("Report"))
+@job(queue="reports", title=_("Report"), patience=11)
 def build_report(*, report_id: str) -> dict[str, Any]:
     from reports import building  # noqa: PLC0415 (what writers need is large, and only workers need it)
 

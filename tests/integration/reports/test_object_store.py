@@ -2,19 +2,26 @@
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import openpyxl
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from config.settings import _storage
+from jobs.models import Job
+from jobs.models import State as JobState
 from jobs.task import LeaseLost
 from reports import building, files, retention, services
 from reports.specs import Format
+from tests.chaos.reports.plan import Blow
+from tests.chaos.reports.wire import Wire
 from tests.factories.orders import OrderFactory, OrderLineFactory
 from tests.harness import object_store
 from tests.harness.object_store import ObjectStore, fetch
@@ -46,25 +53,26 @@ def storage(store: ObjectStore, settings: Any) -> ObjectStore:
         store.client.delete_object(Bucket=BUCKET, Key=found["Key"])
     for upload in uploads(store):
         store.client.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
-    settings.STORAGES = settings.STORAGES | {
-        "default": {
-            "BACKEND": "storages.backends.s3.S3Storage",
-            "OPTIONS": {
-                "bucket_name": BUCKET,
-                "endpoint_url": store.url,
-                "region_name": object_store.REGION,
-                "access_key": object_store.ACCESS_KEY,
-                "secret_key": object_store.SECRET_KEY,
-                "addressing_style": "path",
-                "signature_version": "s3v4",
-                "file_overwrite": True,
-                "querystring_auth": True,
-                "querystring_expire": 300,
-                "max_memory_size": 1024 * 1024,
-            },
-        }
-    }
+    settings.STORAGES = settings.STORAGES | {"default": ours(store.url)}
     return store
+
+
+def ours(url: str, **changes: Any) -> dict[str, Any]:
+    """The project's own settings for a store at ``url``."""
+    storage = _storage(f"s3://{BUCKET}?endpoint={url}&region={object_store.REGION}")
+    keys = {"access_key": object_store.ACCESS_KEY, "secret_key": object_store.SECRET_KEY}
+    return storage | {"OPTIONS": storage["OPTIONS"] | keys | changes}
+
+
+@pytest.fixture
+def wire(storage: ObjectStore, settings: Any) -> Iterator[Wire]:
+    """A network to the store that can fail, and a client with little patience."""
+    wire = Wire(storage.url)
+    patience = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+    config = ours(wire.url)["OPTIONS"]["client_config"].merge(patience)
+    settings.STORAGES = settings.STORAGES | {"default": ours(wire.url, client_config=config)}
+    with wire.running():
+        yield wire
 
 
 @pytest.fixture
@@ -160,3 +168,55 @@ def test_expired_files_and_leftovers_are_swept(make, storage):
     assert stored(storage) == []
     with pytest.raises(FileNotFoundError):
         default_storage.open(report.file_key).read()
+
+
+USES: dict[str, Callable[[], object]] = {
+    "save": lambda: files.save("other", [b"x"]),
+    "open": lambda: files.open_file("reports/there"),
+    "delete": lambda: files.delete("reports/other"),
+    "list": lambda: list(files.stored()),
+    "list uploads": lambda: files.abort_dead_uploads(timezone.now()),
+}
+
+
+@pytest.mark.parametrize("fault", [Blow.RESET, Blow.SILENCE, Blow.ERROR_500, Blow.ERROR_503])
+@pytest.mark.parametrize("use", USES.values(), ids=list(USES))
+def test_a_store_that_is_away_is_no_bug_of_ours(wire, fault, use):
+    key = files.save("there", [b"x"])
+    wire.begin(fault)
+    with pytest.raises(files.Away):
+        use()
+    wire.end(fault)
+    with files.open_file(key) as file:
+        assert file.read() == b"x"
+
+
+def test_a_file_that_does_not_come_over_whole_is_not_read(wire):
+    key = files.save("there", [b"x" * 100_000])
+    wire.begin(Blow.CUT)
+    with pytest.raises(files.Away):
+        files.open_file(key)
+
+
+def test_what_a_store_refuses_is_not_tried_again(storage, settings):
+    settings.STORAGES = settings.STORAGES | {"default": ours(storage.url, secret_key="another")}
+    with pytest.raises(ClientError):
+        files.save("other", [b"x"])
+
+
+@pytest.mark.usefixtures("lines")
+def test_a_report_waits_while_its_store_is_away(ask, work, storage, wire):
+    report = ask()
+    job = report.job
+    wire.begin(Blow.ERROR_503)
+    assert work() == ["retried"]
+    job.refresh_from_db()
+    assert (job.state, job.failures) == (JobState.WAITING, 1)
+    assert job.events.get().message == "The file storage does not answer at the moment. We will try again."
+    Job.objects.filter(pk=job.pk).update(failures=8, run_at=timezone.now(), ring_at=timezone.now())
+    assert work() == ["retried"]
+    wire.end(Blow.ERROR_503)
+    Job.objects.filter(pk=job.pk).update(run_at=timezone.now(), ring_at=timezone.now())
+    assert work() == ["succeeded"]
+    report.refresh_from_db()
+    assert stored(storage) == [report.file_key]

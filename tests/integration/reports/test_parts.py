@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from jobs import services as jobs
 from jobs.task import LeaseLost
-from reports import building, retention
+from reports import building, files, parts, retention
 from reports.models import Report
 from reports.xlsx.workbook import Workbook
 from shop.orders.models import Channel, OrderLine
@@ -89,6 +89,15 @@ class TestParts:
         jobs.cancel(report.job)
         assert retention.sweep(timezone.now())["parts"] == 1
         assert stored(storage) == []
+
+    def test_a_part_that_is_being_discarded_is_never_named_and_gone(self, lines, ask, storage, monkeypatch):
+        report = self.stopped(ask)
+        monkeypatch.setattr(files, "delete", lambda _key: (_ for _ in ()).throw(SystemExit))
+        with pytest.raises(SystemExit):  # as a kill would, between the two
+            parts.discard(report)
+        monkeypatch.undo()
+        assert set(report.parts.values_list("file_key", flat=True)) < set(stored(storage))
+        assert self.finished(report).row_count == 25
 
     def test_a_part_that_nobody_wrote_down_is_swept(self, lines, ask, storage):
         def lose():
