@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
-#: Rows of one part. Twenty of them fill a sheet of a workbook, so a sheet always begins with a part.
-ROWS_A_PART: Final = 52_428
+#: Rows of one part. Forty of them fill a sheet of a workbook, so a sheet always begins with a part.
+ROWS_A_PART: Final = 26_214
 
 #: What a writer needs to know of the parts before in order to go on: what JSON can hold. Empty before the first.
 State = Mapping[str, Any]

@@ -77,9 +77,10 @@ def ours(out: Path, format: Format = Format.XLSX) -> int:
         batches = reader.lines(selection.rows(), at_once=parts.LINES_AT_ONCE)
         while batch := parts._read(_some(batches, book.rows_a_part // parts.LINES_AT_ONCE), chain, run):  # type: ignore[arg-type]
             path = out.with_suffix(f".{number}")
+            rows = sum(one.count(b"\n") for one in batch)
             packed, before = book.part(number, parts._lines(batch, run, 0), before)  # type: ignore[arg-type]
             path.write_bytes(packed)
-            written.append(Part(before, sum(one.count(b"\n") for one in batch), _blocks(path)))
+            written.append(Part(before, rows, _blocks(path)))
             number += 1
     with out.open("wb") as file:
         for piece in book.whole(written):

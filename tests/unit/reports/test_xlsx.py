@@ -237,7 +237,7 @@ def test_the_last_row_that_fits_opens_no_sheet() -> None:
 
 def test_a_real_sheet_holds_nearly_as_many_rows_as_excel_does() -> None:
     """As many as whole parts fit."""
-    a_sheet = 20 * ROWS_A_PART
+    a_sheet = 40 * ROWS_A_PART
     assert workbook.MAX_ROWS - ROWS_A_PART < a_sheet + 1 <= workbook.MAX_ROWS
     file = write([[number] for number in range(a_sheet + 1)], rows_a_part=ROWS_A_PART)
     book = CalamineWorkbook.from_filelike(io.BytesIO(file))
