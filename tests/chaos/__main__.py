@@ -1,10 +1,12 @@
 """``./run chaos --seed N``: runs real jobs on real servers, kills at random what runs them, and counts.
+``./run chaos reports`` is about reports and their files: see ``tests.chaos.reports``.
 
 Exit status 1: something was lost, stuck, concluded twice or done twice; the sentences say which job.
 """
 
 import argparse
 import os
+import runpy
 import shutil
 import sys
 import time
@@ -87,5 +89,7 @@ def _show_plan(what: plan.Plan) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["reports"]:
+        runpy.run_module(f"tests.chaos.{sys.argv.pop(1)}", run_name="__main__", alter_sys=True)
     with one_line_errors():
         sys.exit(main(sys.argv[1:]))

@@ -13,7 +13,7 @@ from django.db import connection
 
 from jobs import db
 from jobs.models import Job
-from tests.chaos.plan import Blow, Plan
+from tests.chaos.plan import Plan
 from tests.harness import journal
 from tests.harness.journal import Line
 
@@ -61,11 +61,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """Process ``pid`` was killed at ``at`` by ``blow``."""
+    """Process ``pid`` was killed at ``at`` by ``blow``: one of ``plan.Blow``, or of another play's."""
 
     pid: int
     at: float
-    blow: Blow
+    blow: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,6 @@
 """Plays a plan: submits its jobs, hits its processes, and waits until every row is over."""
 
-import heapq
 import itertools
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -16,11 +13,12 @@ from django.utils import timezone
 from jobs import db, services
 from jobs.models import ACTIVE, Job
 from tests.chaos import evidence
-from tests.chaos.evidence import Death, Evidence, Outage
+from tests.chaos.crew import Agenda, Crew
+from tests.chaos.evidence import Evidence, Outage
 from tests.chaos.plan import Blow, Hit, Order, Plan
 from tests.chaos.servers import wait_until_ready
 from tests.chaos.stage import Stage, wait_until_at_work
-from tests.harness.processes import Process, descendants
+from tests.harness.processes import Process
 from tests.harness.tasks import CHORES
 
 WORKERS: Final = 3
@@ -103,108 +101,69 @@ class Play:
     def __init__(self, plan: Plan, stage: Stage) -> None:
         self.plan, self.stage = plan, stage
         self.hits: list[Hit] = []
-        self._deaths: list[Death] = []
-        self._freezes: list[Outage] = []
+        self._agenda = Agenda()
+        self._crew = Crew(self._agenda)
         self._outages: list[Outage] = []
-        self._workers: list[Process] = []
         self._dispatchers: list[Process] = []
-        self._frozen: set[str] = set()
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
-        self._number = itertools.count()
-        self._start = 0.0
 
     def run(self) -> Evidence:
         """Plays it to its end. Raises Trouble where something other than the kernel is in the way."""
         self._dispatchers = [self.stage.dispatcher(f"dispatcher{n}") for n in range(DISPATCHERS)]
-        self._workers = [self.stage.worker(f"worker{n}") for n in range(WORKERS)]
-        wait_until_at_work(*self._dispatchers, *self._workers)
-        self._start = time.monotonic()
+        workers = self._crew.workers = [self.stage.worker(f"worker{n}") for n in range(WORKERS)]
+        wait_until_at_work(*self._dispatchers, *workers)
+        self._agenda.begin()
         for hit in self.plan.hits:
-            self._at(hit.at, lambda hit=hit: self._hit(hit))  # type: ignore[misc]
+            self._agenda.at(hit.at, lambda hit=hit: self._hit(hit))  # type: ignore[misc]
         customers = Customers(self.plan)
         customers.start()
-        deadline = self._start + self.plan.ends + PATIENCE
-        while time.monotonic() < deadline and (self._due or customers.is_alive() or _are_any_active()):
-            self._do_what_is_due()
-            time.sleep(0.05 if self._due else 0.3)
+        deadline = self.plan.ends + PATIENCE
+        while self._agenda.now < deadline and (self._agenda or customers.is_alive() or _are_any_active()):
+            self._agenda.do_what_is_due()
+            time.sleep(0.05 if self._agenda else 0.3)
         if customers.failed is not None:
             raise customers.failed
         # What a frozen worker still does when it wakes is part of the evidence.
-        for worker in self._workers:
+        for worker in workers:
             worker.stop(GRACE)
         evidence.keep_moves(self.stage.folder / "moves.csv")
         return evidence.collect(
             self.plan,
             journal_file=self.stage.journal,
-            worker_logs=[worker.log for worker in self._workers],
-            deaths=self._deaths,
-            freezes=self._freezes,
+            worker_logs=[worker.log for worker in workers],
+            deaths=self._crew.deaths,
+            freezes=self._crew.freezes,
             outages=self._outages,
         )
-
-    def _at(self, seconds: float, act: Callable[[], None]) -> None:
-        heapq.heappush(self._due, (self._start + seconds, next(self._number), act))
-
-    def _in(self, seconds: float, act: Callable[[], None]) -> None:
-        self._at(time.monotonic() - self._start + seconds, act)
-
-    def _do_what_is_due(self) -> None:
-        while self._due and self._due[0][0] <= time.monotonic():
-            heapq.heappop(self._due)[2]()
 
     # --- the blows ---------------------------------------------------------------------------------------------------
 
     def _hit(self, hit: Hit) -> None:
         match hit.blow:
             case Blow.KILL_WORKER | Blow.KILL_CHILD | Blow.FREEZE_WORKER:
-                at_work = [worker for worker in self._workers if worker.name not in self._frozen and worker.is_ready]
+                at_work = self._crew.at_work()
                 if not at_work:
                     if hit.blow is Blow.FREEZE_WORKER:
-                        self._in(0.2, lambda: self._hit(hit))
+                        self._agenda.after(0.2, lambda: self._hit(hit))
                     return
                 worker = at_work[hit.pick % len(at_work)]
                 if hit.blow is Blow.KILL_WORKER:
-                    self._kill_worker(worker)
+                    self._crew.kill(worker, hit.blow)
                 elif hit.blow is Blow.KILL_CHILD:
-                    self._kill_child(worker, hit.pick)
+                    self._crew.kill_child(worker, hit.blow, pick=hit.pick)
                 else:
-                    self._freeze(worker, hit.lasts)
+                    self._crew.freeze(worker, hit.lasts)
             case Blow.KILL_BROKER:
                 self.stage.servers.broker.kill()
-                self._in(hit.lasts, self.stage.servers.broker.start)
+                self._agenda.after(hit.lasts, self.stage.servers.broker.start)
             case Blow.STOP_DATABASE:
                 start = time.time()
                 self.stage.servers.database.kill()
-                self._in(hit.lasts, lambda: self._restore_database(start))
+                self._agenda.after(hit.lasts, lambda: self._restore_database(start))
             case Blow.KILL_DISPATCHER:
                 dispatcher = self._dispatchers[hit.pick % len(self._dispatchers)]
                 dispatcher.kill()
-                self._in(hit.lasts, dispatcher.start)
+                self._agenda.after(hit.lasts, dispatcher.start)
         self.hits.append(hit)
-
-    def _kill_worker(self, worker: Process) -> None:
-        pids = worker.kill()
-        self._deaths += [Death(pid, time.time(), Blow.KILL_WORKER) for pid in pids]
-        worker.start()
-
-    def _kill_child(self, worker: Process, pick: int) -> None:
-        children = descendants(worker.pid)
-        if children:
-            pid = children[pick % len(children)]
-            os.kill(pid, signal.SIGKILL)
-            self._deaths.append(Death(pid, time.time(), Blow.KILL_CHILD))
-
-    def _freeze(self, worker: Process, seconds: float) -> None:
-        start, pids = time.time(), frozenset((worker.pid, *descendants(worker.pid)))
-        worker.signal(signal.SIGSTOP)
-        self._frozen.add(worker.name)
-
-        def thaw() -> None:
-            worker.signal(signal.SIGCONT)
-            self._frozen.discard(worker.name)
-            self._freezes.append(Outage(start, time.time(), pids))
-
-        self._in(seconds, thaw)
 
     def _restore_database(self, start: float) -> None:
         self.stage.servers.database.start()

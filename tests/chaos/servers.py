@@ -49,8 +49,15 @@ class OfWheel:
         self._process = self.server.start(self.log)
 
     def kill(self) -> None:
+        self._end(self.kill_by)
+
+    def stop(self) -> None:
+        """Ends it in good order, as an operator does who restarts it."""
+        self._end(self.server.stop_by)
+
+    def _end(self, by: signal.Signals) -> None:
         if self._process is not None:
-            self._process.send_signal(self.kill_by)
+            self._process.send_signal(by)
             self._process.wait()
 
     def answers(self) -> bool:
@@ -127,7 +134,7 @@ class Servers:
 
         url = f"postgresql://backroom:{secrets.token_hex(8)}@127.0.0.1:{port()}/backroom"
         database = services.postgres(url, self._home, account)
-        self.database: Killable = OfWheel(database, folder / "postgres.log", signal.SIGQUIT)
+        self.database = OfWheel(database, folder / "postgres.log", signal.SIGQUIT)
         self.broker: Killable
         if broker == "redis":
             url = f"redis://:{secrets.token_hex(8)}@127.0.0.1:{port()}/0"

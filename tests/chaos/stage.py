@@ -28,9 +28,11 @@ QUEUES: Final = tuple(CHORES)
 class Stage:
     """Everything of one run, in ``folder``: logs and the journal stay there, the servers' data do not."""
 
-    def __init__(self, folder: Path, broker: str) -> None:
-        """``broker``: redis or rabbitmq. Raises Trouble."""
+    def __init__(self, folder: Path, broker: str, *, app: str = "tests.harness.app", **env: str) -> None:
+        """``broker``: redis or rabbitmq. ``app``: the module with the workers' Celery app. ``env``: what else is in the
+        environment of dispatchers and workers. Raises Trouble."""
         self.folder = folder
+        self._app = app
         self.journal = folder / "journal"
         self.servers = Servers(folder, broker)
         self._processes: list[Process] = []
@@ -43,6 +45,7 @@ class Stage:
             "LOG_LEVEL": "INFO",
             "BACKROOM_VAR": str(folder),
             journal.VARIABLE: str(self.journal),
+            **env,
         }
 
     @contextmanager
@@ -71,7 +74,7 @@ class Stage:
     def worker(self, name: str = "worker", queues: Sequence[str] = QUEUES, concurrency: int = 2) -> Process:
         """A worker with ``concurrency`` children that serves ``queues``, started."""
         plan = WorkerPlan(name, tuple(queues), concurrency, prefetch=2, memory=500)
-        return self._start(name, ["-m", "celery", "-A", "tests.harness.app", *plan.command()], b" ready.")
+        return self._start(name, ["-m", "celery", "-A", self._app, *plan.command()], b" ready.")
 
     def _start(self, name: str, arguments: list[str], ready: bytes) -> Process:
         process = Process(name, [sys.executable, *arguments], self._env, self.folder / f"{name}.log", ready)

@@ -16,6 +16,10 @@ SHORTEST: Final = 15.0
 LONG_OUTAGE: Final = (60.0, 120.0)
 
 
+#: What is asked for.
+FORMATS: Final = (Format.XLSX, Format.PDF, Format.CSV)
+
+
 class Blow(StrEnum):
     """What is done, and to whom."""
 
@@ -99,7 +103,7 @@ def make(seed: int, lines: int, *, longest: float = 60.0) -> Plan:
     """The plan of ``seed`` for a shop of ``lines`` lines: the same one each time. ``longest``: seconds, nothing lasts
     longer."""
     chance = random.Random(seed)
-    formats = [Format.XLSX, Format.PDF, Format.CSV, chance.choice(list(Format))]
+    formats = [*FORMATS, chance.choice(FORMATS)]
     span = max(SHORTEST, lines / 1_000_000 * A_MILLION * len(formats))
     orders = [
         Order(number, chance.uniform(0, span / 10), wanted, chance.uniform(0, span / 6) if number == 3 else None)
