@@ -150,10 +150,10 @@ def rows() -> list[Row]:
     ]
 
 
-def keep_moves(file: Path) -> None:
-    """Writes every move and every ring to ``file`` as CSV, for whoever has to find out what happened."""
+def keep(table: str, file: Path) -> None:
+    """Writes what a trigger wrote down to ``file`` as CSV, for whoever has to find out what happened."""
     with connection.cursor() as cursor, file.open("wb") as lines:
-        with cursor.copy("COPY (SELECT * FROM chaos_move ORDER BY at) TO STDOUT (FORMAT csv, HEADER)") as copy:
+        with cursor.copy(f"COPY (SELECT * FROM {table} ORDER BY at) TO STDOUT (FORMAT csv, HEADER)") as copy:
             for data in copy:
                 lines.write(data)
 

@@ -125,7 +125,7 @@ class Play:
         # What a frozen worker still does when it wakes is part of the evidence.
         for worker in workers:
             worker.stop(GRACE)
-        evidence.keep_moves(self.stage.folder / "moves.csv")
+        evidence.keep("chaos_move", self.stage.folder / "moves.csv")
         return evidence.collect(
             self.plan,
             journal_file=self.stage.journal,

@@ -255,6 +255,7 @@ def figures(evidence: Evidence) -> dict[str, str]:
         "made anew": str(sum(len(made) - 1 for made in case.made.values())),
         "stored, not recorded": str(len(unrecorded)),
         "changes": str(len(evidence.changes)),
+        "parts of stopped swept": str(evidence.to_sweep),
         "leftovers swept": str(len(evidence.unswept.files - evidence.left.files)),
         "dead uploads swept": str(len(evidence.unswept.uploads)),
         "seconds": f"{evidence.seconds:.0f}",

@@ -120,9 +120,15 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """``before``: what the year's lines added up to when the run began. ``stopped``: the reports whose owner was told that
-    they are being stopped. ``left``: in the store, after the sweep of a day later; ``unswept``: after the ordinary one
-    at the run's end. ``named``: keys that rows name at the end. ``stored``: keys that the store took, in order."""
+    """Attributes:
+    before: what the year's lines added up to when the run began.
+    stopped: the reports whose owner was told that they are being stopped.
+    to_sweep: how many parts of cancelled reports no worker has discarded.
+    named: keys that rows name at the end.
+    left: what is in the store after the sweep of a day later.
+    unswept: the same after the ordinary one at the run's end.
+    stored: keys that the store took, in order.
+    """
 
     plan: Plan
     before: Sums
@@ -133,6 +139,7 @@ class Evidence:
     changes: Sequence[Changed]
     held: Mapping[str, Held]
     stopped: frozenset[str] = frozenset()
+    to_sweep: int = 0
     named: frozenset[str] = frozenset()
     unswept: Left = field(default_factory=Left)
     left: Left = field(default_factory=Left)

@@ -29,7 +29,7 @@ from reports.periods import Period
 from shop.accounts.models import User
 from shop.orders.models import OrderLine
 from tests.chaos.crew import Agenda, Crew
-from tests.chaos.evidence import moves
+from tests.chaos.evidence import keep, moves
 from tests.chaos.reports import evidence, reading
 from tests.chaos.reports.evidence import Changed, Evidence, Left
 from tests.chaos.reports.plan import AT_WORKERS, DEADLY, Blow, Change, Hit, Order, Plan
@@ -132,8 +132,9 @@ class Play:
         return found
 
     def _collect(self, before: evidence.Sums, seconds: float) -> Evidence:
-        # Only files are ours to look at; what a cancelled report leaves is told by its rows.
-        wait_for(lambda: not ReportPart.objects.filter(report__job__state=JobState.CANCELLED).exists(), seconds=SOON)
+        of_stopped = ReportPart.objects.filter(report__job__state=JobState.CANCELLED)
+        wait_for(lambda: not of_stopped.exists(), seconds=SOON)
+        to_sweep = of_stopped.count()
         retention.sweep(timezone.now())
         for worker in self._crew.workers:
             worker.stop(SOON)  # a thawed one may still be storing what is too late
@@ -146,6 +147,8 @@ class Play:
             if report.file_key and (content := self._content(report.file_key)) is not None
         }
         retention.sweep(timezone.now() + _DAY_LATER)
+        for table in ("move", "part", "file"):
+            keep(f"chaos_{table}", self.stage.folder / f"seed{self.plan.seed}-{table}s.csv")
         return Evidence(
             plan=self.plan,
             before=before,
@@ -156,6 +159,7 @@ class Play:
             changes=self._changes,
             held=held,
             stopped=frozenset(self._stopped),
+            to_sweep=to_sweep,
             named=evidence.named(),
             unswept=unswept,
             left=self._left(),

@@ -189,6 +189,8 @@ def test_a_store_that_is_away_is_no_bug_of_ours(wire, fault, use):
     wire.end(fault)
     with files.open_file(key) as file:
         assert file.read() == b"x"
+    assert wire.stored[0] == key
+    assert wire.met[fault]
 
 
 def test_a_file_that_does_not_come_over_whole_is_not_read(wire):
