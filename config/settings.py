@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "shop.accounts",
     "shop.catalog",
     "shop.orders",
+    "media_pipeline",
     "reports",
     "web.apps.WebConfig",
     "web.apps.BackroomAdminConfig",
