@@ -197,14 +197,14 @@ class Moments:
         return f' s="{Style.MOMENT:d}"><v>{number}{fraction}</v></c>'
 
     def _fraction(self, written: str) -> str:
-        """The share of the day that has gone by, to a millionth of a second: what stands behind the point, with it.
+        """The share of the day that has gone by, to the second that has begun: what stands behind the point, with it.
         Empty for what is no time."""
         try:
             at = datetime.fromisoformat(f"1970-01-01 {written}")
         except ValueError:
             return ""
-        seconds = at.hour * 3600 + at.minute * 60 + at.second
-        fraction = f"{(seconds * 1_000_000 + at.microsecond) / (_SECONDS_A_DAY * 1_000_000):.12f}"[1:]
+        # Spreadsheets round what they show: half a second before midnight would be the next day.
+        fraction = f"{(at.hour * 3600 + at.minute * 60 + at.second) / _SECONDS_A_DAY:.12f}"[1:]
         if len(self._times) >= _SECONDS_A_DAY:
             self._times.clear()
         self._times[written] = fraction
