@@ -1,80 +1,25 @@
-"""Where report files are kept: Django's default storage, a local folder or an S3 bucket."""
+"""Where report files are kept: Django's default storage, a local folder or an S3 bucket.
 
-import errno
+Every function raises ``Away`` while the storage cannot be reached.
+"""
+
 import io
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.utils.http import content_disposition_header
-from django.utils.translation import gettext as _
 
-from jobs.task import Transient
+from jobs.adapters.storage import Away, reached
 
 log = logging.getLogger(__name__)
 
 _FOLDER: Final = "reports"
 #: Folder of the parts of files that are still being made.
 PARTS: Final = "parts"
-#: What a folder says that lies on another machine.
-_NETWORK: Final = frozenset(
-    {
-        errno.EIO,
-        errno.ESTALE,
-        errno.ETIMEDOUT,
-        errno.ENOTCONN,
-        errno.ECONNREFUSED,
-        errno.ECONNRESET,
-        errno.EHOSTDOWN,
-        errno.EHOSTUNREACH,
-        errno.ENETDOWN,
-        errno.ENETUNREACH,
-    }
-)
-_TOO_MANY_REQUESTS: Final = 429
-#: What an object store answers with 400 where our words did not reach it whole.
-_CUT_SHORT: Final = frozenset({"RequestTimeout", "IncompleteBody"})
-
-
-class Away(Transient):
-    """The storage cannot be reached, or says that something is wrong with itself. Every function here raises it."""
-
-
-@contextmanager
-def _reached() -> Iterator[None]:
-    """Turns what a storage raises while it is away into Away. What it refuses rises as it is."""
-    try:
-        yield
-    except Exception as error:
-        if not _is_away(error):
-            raise
-        log.warning("The file storage is away: %s", error)
-        raise Away(_("The file storage does not answer at the moment. We will try again.")) from error
-
-
-def _is_away(error: Exception) -> bool:
-    if isinstance(error, OSError) and error.errno is not None:  # the object store's client has some without
-        return error.errno in _NETWORK
-    # Large, and loaded already where an object store is what has failed.
-    from boto3.exceptions import RetriesExceededError  # noqa: PLC0415
-    from botocore import exceptions  # noqa: PLC0415
-
-    if isinstance(error, exceptions.ClientError):
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        code = error.response["Error"]["Code"]
-        return status >= 500 or status == _TOO_MANY_REQUESTS or code in _CUT_SHORT  # noqa: PLR2004 (HTTP's own)
-    return isinstance(
-        error,
-        exceptions.ConnectionError
-        | exceptions.HTTPClientError
-        | exceptions.IncompleteReadError
-        | exceptions.FlexibleChecksumError
-        | RetriesExceededError,
-    )
 
 
 def key_of(name: str) -> str:
@@ -87,7 +32,7 @@ def save(name: str, content: Iterable[bytes]) -> str:
     breaks off is deleted."""
     key = key_of(name)
     try:
-        with _reached():
+        with reached():
             return default_storage.save(key, _Streamed(content, name=name))
     except Away:
         raise  # nobody is there to delete it; leftovers are swept
@@ -133,7 +78,7 @@ class _Streamed(File):  # type: ignore[type-arg]
 
 def open_file(key: str) -> "File[bytes]":
     """Raises FileNotFoundError. What comes out of an object store has come over whole by then."""
-    with _reached():
+    with reached():
         file = default_storage.open(key, "rb")
         file.file  # noqa: B018 (an object store's is fetched here, not when it is read)
         return file
@@ -141,7 +86,7 @@ def open_file(key: str) -> "File[bytes]":
 
 def delete(key: str) -> None:
     """Deletes the file; one that is not there is deleted already."""
-    with _reached():
+    with reached():
         default_storage.delete(key)
 
 
@@ -149,7 +94,7 @@ def stored() -> Iterator[tuple[str, datetime]]:
     """Every stored file, also those that no report has, with the time it was written (aware)."""
     bucket = getattr(default_storage, "bucket", None)
     if bucket is not None:
-        with _reached():
+        with reached():
             found = [(item.key, item.last_modified) for item in bucket.objects.filter(Prefix=f"{_FOLDER}/")]
         yield from found
         return
@@ -172,7 +117,7 @@ def abort_dead_uploads(before: datetime) -> int:
     bucket = getattr(default_storage, "bucket", None)
     if bucket is None:
         return 0
-    with _reached():
+    with reached():
         uploads = bucket.multipart_uploads.filter(Prefix=f"{_FOLDER}/")
         dead = [upload for upload in uploads if upload.initiated < before]
         for upload in dead:

@@ -2,34 +2,31 @@
 mail itself lets nobody at the file."""
 
 from datetime import datetime
-from smtplib import SMTPException
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from jobs.run import Run
-from jobs.task import LeaseLost, Transient
+from jobs.task import LeaseLost
+from reports.adapters import mail
 from reports.models import Report, State
 
 
-def send(report_id: UUID, *, run: Run) -> None:
+def send(report_id: UUID, *, run: Run, now: datetime) -> None:
     """Mails the report's owner. Raises Transient where the mail server does not take it, LeaseLost."""
     report = Report.objects.select_related("owner", "job", "saved").filter(pk=report_id).first()
     if report is None or not report.owner.email:
         return
     with translation.override(report.language):
-        message = _message(report, timezone.now(), f"{run.id}")
+        message = _message(report, now, f"{run.id}")
     if not run.lease_ok():
         raise LeaseLost
-    try:
-        message.send()
-    except (SMTPException, OSError) as error:
-        raise Transient(_("The mail server did not take the mail. We will try again.")) from error
+    mail.send(message)
 
 
 def _message(report: Report, now: datetime, token: str) -> EmailMessage:

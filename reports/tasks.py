@@ -19,7 +19,7 @@ def build_report(*, report_id: str) -> dict[str, Any]:
 def mail_report(*, report_id: str) -> None:
     from reports import mailing  # noqa: PLC0415 (only workers need it)
 
-    mailing.send(UUID(report_id), run=current())
+    mailing.send(UUID(report_id), run=current(), now=timezone.now())
 
 
 @job(queue="control", title=_("Reports that come by themselves"))

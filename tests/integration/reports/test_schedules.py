@@ -10,10 +10,11 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from jobs import ringing, runner
+from jobs import services as jobs
 from jobs.models import Job
 from jobs.models import State as JobState
 from jobs.services import NotAllowed
-from reports import schedules, services
+from reports import schedules, services, tasks
 from reports.choice import Choice
 from reports.models import Report, SavedReport
 from reports.periods import Period
@@ -133,6 +134,22 @@ def test_a_person_has_only_so_many_and_one_of_each_name(save, monkeypatch):
     with pytest.raises(schedules.NameTaken):
         schedules.change(saved=first, name="Two", period="last_year", recurrence=EVERY_MONTH, by_mail=False, now=NOW)
     save("One", by=PersonFactory(owner=True))
+
+
+def test_beats_job_asks_for_what_is_due_and_has_the_mails_written(save, ask):
+    saved = save()
+    SavedReport.objects.filter(pk=saved.pk).update(next_at=timezone.now() - timedelta(minutes=1))
+    OrderLineFactory(order=OrderFactory(placed_at=timezone.now()))
+    job = jobs.submit(tasks.run_schedules)
+    ringing.make_known()
+    for _ in range(2):
+        ringing.admit_due()
+        for bell in ringing.ring("control", 10):
+            runner.answer(bell.job_id, message=bell.message)
+        work_all()
+    job.refresh_from_db()
+    assert job.result == {"asked": 1, "mails": 0}
+    assert Report.objects.get().ready_at is not None
 
 
 # --- the mail --------------------------------------------------------------------------------------------------------
