@@ -121,7 +121,8 @@ def abort_dead_uploads(before: datetime) -> int:
         uploads = bucket.multipart_uploads.filter(Prefix=f"{_FOLDER}/")
         dead = [upload for upload in uploads if upload.initiated < before]
         for upload in dead:
-            upload.abort()
+            with suppress(bucket.meta.client.exceptions.NoSuchUpload):  # another sweep was quicker
+                upload.abort()
     return len(dead)
 
 

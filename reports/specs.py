@@ -25,6 +25,7 @@ class Format(models.TextChoices):
     XLSX = "xlsx", "Excel"
     PDF = "pdf", "PDF"
     CSV = "csv", "CSV"
+    PARQUET = "parquet", "Parquet"
 
     @property
     def content_type(self) -> str:
@@ -35,6 +36,7 @@ _CONTENT_TYPES: Final = {
     Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     Format.PDF: "application/pdf",
     Format.CSV: "text/csv; charset=utf-8",
+    Format.PARQUET: "application/vnd.apache.parquet",
 }
 
 

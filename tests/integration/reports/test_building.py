@@ -16,6 +16,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from pyarrow import parquet
 from pypdf import PdfReader
 
 from jobs import claims
@@ -215,6 +216,19 @@ def test_headings_states_and_file_name_are_in_the_language_that_was_asked_in(lin
 def test_many_lines_cost_no_more_queries_than_few(lines, make, django_assert_max_num_queries):
     with django_assert_max_num_queries(30):
         make(columns=ALL_COLUMNS)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_parquet_file_holds_the_same_rows_with_types(lines, make):
+    report = make(format=Format.PARQUET, columns=ALL_COLUMNS)
+    assert report.file_name == "Revenue 2025-01-01 – 2025-12-31.parquet"
+    rows = parquet.read_table(io.BytesIO(content_of(report))).to_pylist()
+    sheet = rows_of(make(columns=ALL_COLUMNS))
+    assert [row["SKU"] for row in rows] == [row["SKU"] for row in sheet]
+    assert [row["Time"] for row in rows] == [row["Time"] for row in sheet]
+    assert [row["Revenue"] for row in rows] == [Decimal(str(row["Revenue"])) for row in sheet]
+    assert {row["Revenue"].as_tuple().exponent for row in rows} == {-3}
+    assert sums_of(report) == by_sql()
 
 
 # --- one moment ------------------------------------------------------------------------------------------------------

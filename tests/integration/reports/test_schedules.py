@@ -11,10 +11,11 @@ from django.utils import timezone, translation
 
 from jobs import ringing, runner
 from jobs import services as jobs
+from jobs import task as job_task
 from jobs.models import Job
 from jobs.models import State as JobState
 from jobs.services import NotAllowed
-from reports import schedules, services, tasks
+from reports import schedules, services
 from reports.choice import Choice
 from reports.models import Report, SavedReport
 from reports.periods import Period
@@ -140,7 +141,7 @@ def test_beats_job_asks_for_what_is_due_and_has_the_mails_written(save, ask):
     saved = save()
     SavedReport.objects.filter(pk=saved.pk).update(next_at=timezone.now() - timedelta(minutes=1))
     OrderLineFactory(order=OrderFactory(placed_at=timezone.now()))
-    job = jobs.submit(tasks.run_schedules)
+    job = jobs.submit(job_task.get("reports.run_schedules"))
     ringing.make_known()
     for _ in range(2):
         ringing.admit_due()
