@@ -66,7 +66,7 @@ def _shown(column: Column, value: Any, *, currency: str, decimals: int, language
     words: dict[Holds, Callable[[], str]] = {
         Holds.TEXT: lambda: str(dict(column.labels.choices).get(value, value) if column.labels else value),
         Holds.NUMBER: lambda: number_format(value),
-        Holds.PERCENT: lambda: f"{number_format(value / 100, 2)} %",
+        Holds.PERCENT: lambda: f"{number_format(value / 100, 2)}%",
         Holds.MONEY: lambda: show(int(value), currency, decimals, language=language),
         Holds.MOMENT: lambda: date_format(_clock(value), "SHORT_DATETIME_FORMAT"),
         Holds.DATE: lambda: date_format(value, "SHORT_DATE_FORMAT"),

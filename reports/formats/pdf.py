@@ -20,7 +20,7 @@ from reports.rows import Holds
 from reports.writers import Contents, Writer
 
 _NOTATIONS: Final = {
-    "vi": Notation(".", ",", "{day}/{month}/{year}", "{month}/{year}", "{number} %"),
+    "vi": Notation(".", ",", "{day}/{month}/{year}", "{month}/{year}", "{number}%"),
     "en": Notation(",", ".", "{day}/{month}/{year}", "{month}/{year}", "{number}%"),
 }
 
