@@ -6,6 +6,7 @@ Every function raises ``Away`` while the storage cannot be reached.
 import io
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 

@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -154,6 +154,18 @@ def test_uploads_that_a_killed_worker_left_are_given_up_after_a_day(storage, tra
     assert retention.sweep(timezone.now())["uploads"] == 0
     assert retention.sweep(timezone.now() + retention.LEFTOVER_AGE + timedelta(minutes=1))["uploads"] == 1
     assert [upload["Key"] for upload in uploads(storage)] == ["other/app"]
+
+
+def test_two_sweeps_at_once_do_not_stumble_over_each_other(storage):
+    begun = storage.client.create_multipart_upload(Bucket=BUCKET, Key="reports/dead")
+
+    class SweptMeanwhile(datetime):
+        def __gt__(self, other: datetime) -> bool:
+            storage.client.abort_multipart_upload(Bucket=BUCKET, Key="reports/dead", UploadId=begun["UploadId"])
+            return True
+
+    files.abort_dead_uploads(SweptMeanwhile(2026, 1, 1, tzinfo=UTC))
+    assert uploads(storage) == []
 
 
 @pytest.mark.usefixtures("lines")
