@@ -22,6 +22,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from jobs.adapters import storage
 from jobs.run import Run
 from jobs.task import Cancelled, LeaseLost, Permanent, Transient
 from reports import extract, files, formats, parts
@@ -88,10 +89,10 @@ def _make(report: Report, run: Run) -> None:
         _read_back(report, key, content, run)
         _publish(report, key, content, digest, run)
     except (Cancelled, LeaseLost, Permanent, WrongFile):  # which all say that it was not recorded
-        files.delete(key)
+        storage.delete(key)
         raise
     for attempt in range(1, run.attempt):
-        files.delete(files.key_of(_name(report, attempt)))
+        storage.delete(files.key_of(_name(report, attempt)))
 
 
 def _name(report: Report, attempt: int) -> str:
@@ -118,7 +119,7 @@ def _read_back(report: Report, key: str, content: Content, run: Run) -> None:
     """Raises WrongFile unless the file, read from its bytes, adds up to what the database did."""
     run.progress(content.rows, content.rows, _ROWS_READ_BACK)
     try:
-        with files.open_file(key) as file:
+        with storage.open_file(key) as file:
             found = formats.read(report, file, checkpoint=run.checkpoint)
     except Unreadable as error:
         raise WrongFile(str(error)) from error

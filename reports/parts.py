@@ -15,6 +15,7 @@ from typing import Final
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from jobs.adapters import storage
 from jobs.run import Run
 from jobs.task import LeaseLost, Permanent
 from reports import files
@@ -85,12 +86,12 @@ def _keep(part: ReportPart, packed: bytes, before: ReportPart | None, run: Run) 
             before.delete()
         part.save(force_insert=True)
     if before is not None:
-        files.delete(before.file_key)
+        storage.delete(before.file_key)
     return part
 
 
 def _stored(key: str) -> Iterator[bytes]:
-    with files.open_file(key) as file:
+    with storage.open_file(key) as file:
         while block := file.read(_BLOCK):
             yield block
 
@@ -100,4 +101,4 @@ def discard(report: Report) -> None:
     for part in list(report.parts.all()):
         # The row first: a stored part that no row names is swept, one that is named and gone would be taken over.
         part.delete()
-        files.delete(part.file_key)
+        storage.delete(part.file_key)

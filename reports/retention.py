@@ -5,6 +5,7 @@ from typing import Final
 
 from django.db.models import Q
 
+from jobs.adapters import storage
 from jobs.models import TERMINAL
 from reports import files, parts
 from reports.models import Report, ReportPart
@@ -36,7 +37,7 @@ def expire(now: datetime) -> int:
         Report.objects.filter(expired_at__isnull=False).exclude(file_key="").values_list("pk", "file_key")[:_BATCH]
     ):
         for pk, key in gone:
-            files.delete(key)
+            storage.delete(key)
             Report.objects.filter(pk=pk, file_key=key).update(file_key="")
     return marked
 
@@ -63,7 +64,7 @@ def _delete_leftovers(now: datetime) -> int:
         }
         for key in batch:
             if key not in named:
-                files.delete(key)
+                storage.delete(key)
                 deleted += 1
     return deleted
 

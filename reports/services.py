@@ -13,9 +13,10 @@ from django.utils.translation import get_language, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from jobs import services as jobs
+from jobs.adapters import storage
 from jobs.models import ACTIVE
 from jobs.services import NotAllowed
-from reports import files, queries
+from reports import queries
 from reports.choice import Choice
 from reports.models import Report, SavedReport, State, new_id
 from reports.periods import Period
@@ -134,7 +135,7 @@ def open_download(*, report: Report, viewer: User, address: str | None, now: dat
     no longer have its file, NotReady, Expired."""
     _check(report, viewer, now)
     report.downloads.create(person=viewer, at=now, address=address)
-    link = files.storage_link(
+    link = storage.link(
         report.file_key,
         file_name=report.file_name,
         content_type=Format(report.format).content_type,

@@ -21,10 +21,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from jobs import paging
+from jobs.adapters import storage
 from jobs.live import Live, look
 from jobs.services import NotAllowed
 from jobs.trace import trace_id
-from reports import files, kinds, preview, queries, schedules, services
+from reports import kinds, preview, queries, schedules, services
 from reports.forms import PERIOD_WORDS, ReportForm, SavedForm, default_columns
 from reports.models import Report, State
 from reports.periods import NAMES, Period
@@ -231,7 +232,7 @@ def file(request: SignedIn, token: str) -> HttpResponseBase:
     """The file itself, where the storage cannot hand it out; ``token`` is part of an address of ``open_download``."""
     try:
         report = services.report_of_link(token, viewer=request.user, now=timezone.now())
-        content = files.open_file(report.file_key)
+        content = storage.open_file(report.file_key)
     except (Report.DoesNotExist, NotAllowed, services.NotReady):
         return _not_found(request)
     except (services.Expired, FileNotFoundError):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from jobs import services as jobs
 from jobs.models import Job
 from jobs.services import NotAllowed
-from reports import building, files, queries, retention, services
+from reports import building, queries, retention, services
 from reports.building import KEEP
 from reports.models import Report, ReportDownload, State
 from reports.periods import Period
@@ -281,7 +281,7 @@ def test_a_sweep_that_was_cut_off_after_marking_is_finished_by_the_next(report, 
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(files, "delete", die)
+        patched.setattr("jobs.adapters.storage.delete", die)
         with pytest.raises(Killed):
             retention.expire(report.expires_at)
     assert stored(storage) == [report.file_key]

@@ -3,6 +3,7 @@ import errno
 import pytest
 from django.core.files.storage import FileSystemStorage
 
+from jobs.adapters.storage import Away
 from reports import files
 
 
@@ -12,7 +13,7 @@ def test_a_folder_on_another_machine_may_be_away(storage, monkeypatch, number):
         raise OSError(number, "away")
 
     monkeypatch.setattr(FileSystemStorage, "_save", fail)
-    with pytest.raises(files.Away):
+    with pytest.raises(Away):
         files.save("name", [b"x"])
 
 

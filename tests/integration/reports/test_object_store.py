@@ -15,6 +15,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from config.settings import _storage
+from jobs.adapters.storage import Away, delete, open_file
 from jobs.models import Job
 from jobs.models import State as JobState
 from jobs.task import LeaseLost
@@ -134,7 +135,7 @@ def test_a_killed_workers_parts_are_taken_over(ask, storage):
 def test_a_file_larger_than_a_piece_goes_up_in_pieces_and_none_is_left_when_it_breaks_off(storage):
     piece = b"x" * (9 * 1024 * 1024)
     key = files.save("large", iter([piece, piece, b"end"]))
-    with files.open_file(key) as file:
+    with open_file(key) as file:
         assert hashlib.sha256(file.read()).digest() == hashlib.sha256(piece + piece + b"end").digest()
 
     def broken() -> Iterator[bytes]:
@@ -184,8 +185,8 @@ def test_expired_files_and_leftovers_are_swept(make, storage):
 
 USES: dict[str, Callable[[], object]] = {
     "save": lambda: files.save("other", [b"x"]),
-    "open": lambda: files.open_file("reports/there"),
-    "delete": lambda: files.delete("reports/other"),
+    "open": lambda: open_file("reports/there"),
+    "delete": lambda: delete("reports/other"),
     "list": lambda: list(files.stored()),
     "list uploads": lambda: files.abort_dead_uploads(timezone.now()),
 }
@@ -196,10 +197,10 @@ USES: dict[str, Callable[[], object]] = {
 def test_a_store_that_is_away_is_no_bug_of_ours(wire, fault, use):
     key = files.save("there", [b"x"])
     wire.begin(fault)
-    with pytest.raises(files.Away):
+    with pytest.raises(Away):
         use()
     wire.end(fault)
-    with files.open_file(key) as file:
+    with open_file(key) as file:
         assert file.read() == b"x"
     assert wire.stored[0] == key
     assert wire.met[fault]
@@ -208,8 +209,8 @@ def test_a_store_that_is_away_is_no_bug_of_ours(wire, fault, use):
 def test_a_file_that_does_not_come_over_whole_is_not_read(wire):
     key = files.save("there", [b"x" * 100_000])
     wire.begin(Blow.CUT)
-    with pytest.raises(files.Away):
-        files.open_file(key)
+    with pytest.raises(Away):
+        open_file(key)
 
 
 def test_what_a_store_refuses_is_not_tried_again(storage, settings):

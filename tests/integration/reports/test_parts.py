@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from jobs import services as jobs
 from jobs.task import LeaseLost
-from reports import building, files, parts, retention
+from reports import building, parts, retention
 from reports.models import Report
 from reports.xlsx.workbook import Workbook
 from shop.orders.models import Channel, OrderLine
@@ -92,7 +92,7 @@ class TestParts:
 
     def test_a_part_that_is_being_discarded_is_never_named_and_gone(self, lines, ask, storage, monkeypatch):
         report = self.stopped(ask)
-        monkeypatch.setattr(files, "delete", lambda _key: (_ for _ in ()).throw(SystemExit))
+        monkeypatch.setattr("jobs.adapters.storage.delete", lambda _key: (_ for _ in ()).throw(SystemExit))
         with pytest.raises(SystemExit):  # as a kill would, between the two
             parts.discard(report)
         monkeypatch.undo()
