@@ -246,7 +246,8 @@ def figures(evidence: Evidence) -> dict[str, str]:
     recorded = {part.key for part in evidence.parts}
     unrecorded = {key for key in evidence.stored if "/parts/" in key} - recorded
     return {
-        "ready": f"{len(ready)}/{len(evidence.asked)}",
+        "ready": f"{len(ready)} of {len(case.wanted)}",
+        "stopped": str(len(evidence.stopped)),
         "attempts": str(sum(report.attempt for report in evidence.asked)),
         "failed attempts": str(sum(report.failures for report in evidence.asked)),
         "deaths": str(sum(report.deaths for report in evidence.asked)),
