@@ -297,5 +297,6 @@ def _set(cell: Any, value: Value, style: Style) -> None:
 
 
 def _plain(value: str) -> str:
-    """``value`` without what openpyxl cannot write. Names and titles hold it only by mistake."""
-    return ILLEGAL_CHARACTERS_RE.sub("\ufffd", value).encode("utf-8", "replace").decode()
+    """``value`` without what openpyxl, or XML, cannot hold. Names and titles hold it only by mistake."""
+    value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", value).encode("utf-8", "replace").decode()
+    return value.replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")
