@@ -99,6 +99,11 @@ class Shop:
 
 @pytest.fixture
 def shop() -> Shop:
+    return small_shop()
+
+
+def small_shop() -> Shop:
+    """Sells in 2025, and a piece right before and right after it. What is in its reports: ``KNOWN``."""
     website, shopee = ChannelFactory(code="site", name="Website"), ChannelFactory(code="shopee", name="Shopee")
     clothes, books = CategoryFactory(name="Clothes"), CategoryFactory(name="Books")
     shirts = CategoryFactory(name="Shirts", parent=clothes)
