@@ -92,6 +92,25 @@ STORAGE_URL = text(
 REPORT_COMPRESSION = text(
     "REPORT_COMPRESSION", "isal", "How report files are compressed: isal (fast), or zlib (a fifth smaller, slower)."
 )
+UPLOAD_FOLDER = text(
+    "UPLOAD_FOLDER",
+    f"{VAR / 'uploads'}",
+    "Where uploads arrive: a folder that every web process and every worker of the queue media sees.",
+)
+UPLOAD_MOST_BYTES = integer("UPLOAD_MOST_BYTES", 4 * 1024**3, "Size of the largest file that is taken, in bytes.")
+UPLOAD_QUOTA_BYTES = integer(
+    "UPLOAD_QUOTA_BYTES", 20 * 1024**3, "What one person may have here in all, in bytes, uploads under way included."
+)
+UPLOADS_AT_ONCE = integer(
+    "UPLOADS_AT_ONCE",
+    6,
+    "Uploads that one web process takes in at the same time; each keeps a thread, and pages need the rest of them.",
+)
+MEDIA_WORK_FOLDER = text(
+    "MEDIA_WORK_FOLDER", f"{VAR / 'work'}", "Where workers of the queue media work: a folder of this machine, with room."
+)
+FFMPEG = text("FFMPEG", "ffmpeg", "The program ffmpeg: a name that is looked up in PATH, or a path.")
+FFPROBE = text("FFPROBE", "ffprobe", "The program ffprobe, of the same version.")
 EMAIL_URL = text("EMAIL_URL", "smtp://127.0.0.1:1025", "Mail server: smtp:// or smtps://, user:password@ if it asks.")
 EMAIL_FROM = text("EMAIL_FROM", "Backroom <backroom@localhost>", "Sender of the site's own mail.")
 FLOWER_URL = text("FLOWER_URL", "http://127.0.0.1:5555", "Address of Flower as operators' browsers reach it.")

@@ -11,4 +11,5 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
     Schedule("purge old jobs", task="jobs.purge", every=crontab(hour="3", minute="10")),
     Schedule("reports that come by themselves", task="reports.run_schedules", every=crontab(minute="*/2")),
     Schedule("sweep report files", task="reports.sweep", every=crontab(minute="*/10")),
+    Schedule("sweep uploads", task="media.sweep_uploads", every=crontab(minute="*/10")),
 )

@@ -184,6 +184,12 @@ STORAGES = {
 if env.REPORT_COMPRESSION not in {"isal", "zlib"}:
     raise ImproperlyConfigured("REPORT_COMPRESSION must be isal or zlib.")
 REPORT_COMPRESSION: Any = env.REPORT_COMPRESSION
+UPLOAD_FOLDER = env.UPLOAD_FOLDER
+UPLOAD_MOST_BYTES = env.UPLOAD_MOST_BYTES
+UPLOAD_QUOTA_BYTES = env.UPLOAD_QUOTA_BYTES
+UPLOADS_AT_ONCE = env.UPLOADS_AT_ONCE
+MEDIA_WORK_FOLDER = env.MEDIA_WORK_FOLDER
+FFMPEG, FFPROBE = env.FFMPEG, env.FFPROBE
 STATIC_URL = "/static/"
 STATIC_ROOT = env.VAR / "static"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
@@ -242,6 +248,8 @@ CONTENT_SECURITY_POLICY = {
         "script-src": [SELF],
         "style-src": [SELF],
         "img-src": [SELF, "data:"],
+        # Players that put a stream together themselves hand it to the video element as a blob.
+        "media-src": [SELF, "blob:"],
         "font-src": [SELF],
         "connect-src": [SELF],
         "form-action": [SELF],

@@ -14,6 +14,7 @@ urlpatterns = [
     path("jobs/", include("jobs.urls")),
     path("orders/", include("shop.orders.urls")),
     path("products/", include("shop.catalog.urls")),
+    path("media/", include("media_pipeline.urls")),
     path("reports/", include("reports.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),

@@ -83,7 +83,8 @@ class Asset(models.Model):
     #: As the person's machine called it: shown, and never part of a path or a command.
     name = models.CharField(_("name"), max_length=255)
     size = models.BigIntegerField(_("size"))
-    sha256 = models.CharField("SHA-256", max_length=64)
+    #: In hexadecimal digits; "" until the job has read the file.
+    sha256 = models.CharField("SHA-256", max_length=64, default="", db_default="", blank=True)
     #: The uploaded file's name in storage; "" once it is deleted.
     original_key = models.CharField(max_length=200, default="", db_default="")
     created_at = models.DateTimeField(_("uploaded"), db_default=Now())

@@ -48,6 +48,8 @@ def _pages(person: User) -> Iterator[tuple[str | Promise, str | Promise, str, st
     yield "", _("Home"), "house", reverse("web:home")
     yield "", _("My jobs"), "list-checks", reverse("jobs:list")
     yield "", _("Track"), "search", reverse("web:track")
+    if person.has_role(Role.SHOPPER, Role.OWNER):
+        yield "", _("My media"), "image", reverse("media:list")
     if person.has_role(Role.OWNER):
         shop = _("Shop")
         yield shop, _("Orders"), "shopping-bag", reverse("orders:list")

@@ -1,0 +1,279 @@
+"""ffmpeg and ffprobe, fit for what strangers send.
+
+Plain ``ffmpeg -i file`` reads whatever the file names: other people's files beside it, playlists, addresses. So every
+call here names the formats, protocols and decoders that are let in, the file is called ``source`` in a folder with
+nothing of anybody else's, and the programs run confined. Graphs of filters are put together with ffmpeg-python; it only
+writes the command, ``run`` runs it.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import ffmpeg
+
+from media_pipeline import confined
+from media_pipeline.confined import Ended, Limit, Limits, Overrun
+from media_pipeline.reasons import MOST_VIDEO_PIXELS
+
+#: What the file is called for the programs.
+SOURCE: Final = "source"
+#: Demuxers that read one file and nothing that it names: no playlists, no scripts, no lists of files.
+FORMATS: Final = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,dv,mxf,gif,apng,"
+    "mp3,wav,w64,flac,aac,ac3,amr,amrnb,amrwb,aiff,caf"
+)
+#: What people's cameras, telephones, screen recorders and editors write. By the names of codecs; those decoders that
+#: are called otherwise follow.
+PICTURE_CODECS: Final = frozenset(
+    "h264 hevc vp8 vp9 av1 mpeg4 msmpeg4v1 msmpeg4v2 msmpeg4v3 mpeg1video mpeg2video mjpeg prores dnxhd dvvideo h263 "
+    "flv1 wmv1 wmv2 wmv3 vc1 theora gif apng png rawvideo ffv1 huffyuv qtrle svq3 cinepak".split()
+)
+SOUND_CODECS: Final = frozenset(
+    "aac mp1 mp2 mp3 ac3 eac3 dts opus vorbis flac alac wmav1 wmav2 wmapro amr_nb amr_wb adpcm_ms adpcm_ima_wav "
+    "adpcm_ima_qt pcm_s16le pcm_s16be pcm_s24le pcm_s24be pcm_s32le pcm_s32be pcm_f32le pcm_f32be pcm_f64le pcm_u8 "
+    "pcm_s8 pcm_alaw pcm_mulaw pcm_bluray".split()
+)
+CAPTION_CODECS: Final = frozenset("mov_text subrip ass webvtt text".split())
+_DECODERS: Final = ",".join(
+    sorted(PICTURE_CODECS | SOUND_CODECS | CAPTION_CODECS)
+    + "libdav1d libaom-av1 flv msmpeg4 mp1float mp2float mp3float dca libopus amrnb amrwb srt ssa".split()
+)
+#: Decoding a picture that lies about its size in the header stops here.
+_MOST_PIXELS: Final = 2 * MOST_VIDEO_PIXELS
+_GUARDS: Final[Mapping[str, Any]] = {
+    "protocol_whitelist": "file",
+    "format_whitelist": FORMATS,
+    "codec_whitelist": _DECODERS,
+    "max_pixels": _MOST_PIXELS,
+    "max_streams": 100,
+}
+_QUIET: Final = ("-nostdin", "-hide_banner", "-y")
+#: Fewer mappings of memory for the many threads of an encoder, so that the limit of it means something.
+_ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "2"}
+_MB: Final = 1 << 20
+#: For looking at a file without decoding it.
+LOOKING: Final = Limits(memory=1024 * _MB, cpu=60, wall=300, stall=60, file_size=_MB)
+#: Characters of JSON that ffprobe may say.
+_MOST_JSON: Final = 2 * _MB
+_NO_MEMORY: Final = "Cannot allocate memory"
+
+
+class Missing(Exception):
+    """A program is not there, or lacks what nothing can be made without. The message is for the operator."""
+
+
+class Unsuccessful(Exception):
+    """The program has ended, and not well: what it wrote counts for nothing. ``ended`` has its last words."""
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(f"Exit code {ended.code}: {ended.errors[-500:]}")
+        self.ended = ended
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The two programs, and what they can do.
+
+    Attributes:
+        ffmpeg, ffprobe: their paths.
+        version: as they say it.
+        encoders, filters: by name.
+        codecs: those that can be decoded in software, by the names of the codecs.
+    """
+
+    ffmpeg: str
+    ffprobe: str
+    version: str
+    encoders: frozenset[str]
+    filters: frozenset[str]
+    codecs: frozenset[str]
+
+    @property
+    def tone_maps(self) -> bool:
+        """Colours of HDR can be brought into what every screen shows."""
+        return {"zscale", "tonemap"} <= self.filters
+
+
+def find(ffmpeg: str = "ffmpeg", ffprobe: str = "ffprobe") -> Tools:
+    """The programs called so (names that are looked up in PATH, or paths). Raises Missing."""
+    paths = [shutil.which(name) for name in (ffmpeg, ffprobe)]
+    for name, path in zip((ffmpeg, ffprobe), paths, strict=True):
+        if path is None:
+            raise Missing(f"There is no program {name}. Install ffmpeg, or name it: FFMPEG and FFPROBE.")
+    return _examine(str(Path(str(paths[0])).absolute()), str(Path(str(paths[1])).absolute()))
+
+
+@lru_cache(maxsize=8)
+def _examine(ffmpeg_path: str, ffprobe_path: str) -> Tools:
+    def listed(option: str) -> list[str]:
+        lines: list[bytes] = []
+        ended = confined.run(
+            [ffmpeg_path, "-hide_banner", option], folder=Path("/"), limits=LOOKING, on_line=lines.append
+        )
+        if ended.code != 0:
+            raise Missing(f"{ffmpeg_path} does not run: {ended.errors or ended.code}")
+        return [line.decode(errors="replace") for line in lines]
+
+    def names(option: str) -> frozenset[str]:
+        return frozenset(words[1] for line in listed(option) if len(words := line.split()) > 1)
+
+    probe = confined.run([ffprobe_path, "-version"], folder=Path("/"), limits=LOOKING)
+    if probe.code != 0:
+        raise Missing(f"{ffprobe_path} does not run: {probe.errors or probe.code}")
+    tools = Tools(
+        ffmpeg=ffmpeg_path,
+        ffprobe=ffprobe_path,
+        version=listed("-version")[0].removeprefix("ffmpeg version ").partition(" ")[0],
+        encoders=names("-encoders"),
+        filters=names("-filters"),
+        codecs=_decodable(listed("-codecs")),
+    )
+    for needed in ("libx264", "aac"):
+        if needed not in tools.encoders:
+            raise Missing(f"{ffmpeg_path} has no encoder {needed}.")
+    return tools
+
+
+def _decodable(lines: list[str]) -> frozenset[str]:
+    """From ``ffmpeg -codecs``: `` DEV.L. av1   AOMedia Video 1 (decoders: libdav1d av1 ) (encoders: … )``."""
+    found = set()
+    for line in lines:
+        if match := re.match(r" D\S{5} (\S+) ", line):
+            decoders = re.search(r"\(decoders: ([^)]*)\)", line)
+            # The decoder that is called av1 needs a graphics card.
+            if match[1] != "av1" or (decoders and set(decoders[1].split()) & {"libdav1d", "libaom-av1"}):
+                found.add(match[1])
+    return frozenset(found)
+
+
+def source(name: str = SOURCE, **options: Any) -> Any:
+    """An input of ffmpeg-python: a file of the folder, read within the guards. ``options``: those of the input."""
+    return ffmpeg.input(f"file:{name}", **_GUARDS, **options)
+
+
+def command(*outputs: Any) -> list[str]:
+    """The arguments for ``run`` of outputs of ffmpeg-python."""
+    arguments: list[str] = ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))
+    return arguments
+
+
+def probe(
+    tools: Tools, entries: str, *, folder: Path, name: str = SOURCE, checkpoint: Callable[[], None]
+) -> dict[str, Any]:
+    """What ffprobe says of ``entries`` (as in its ``-show_entries``) of a file. Raises Unsuccessful, confined.Overrun."""
+    lines: list[bytes] = []
+    size = 0
+
+    def take(line: bytes) -> None:
+        nonlocal size
+        size += len(line)
+        if size <= _MOST_JSON:
+            lines.append(line)
+
+    guards = [word for option, value in _GUARDS.items() for word in (f"-{option}", str(value))]
+    ended = confined.run(
+        [tools.ffprobe, "-hide_banner", "-v", "error", *guards, "-of", "json=compact=1", "-show_entries", entries]
+        + [f"file:{name}"],
+        folder=folder,
+        limits=LOOKING,
+        on_line=take,
+        checkpoint=checkpoint,
+        environment=_ENVIRONMENT,
+    )
+    if ended.code != 0 or size > _MOST_JSON:
+        raise Unsuccessful(ended)
+    said: dict[str, Any] = json.loads(b"\n".join(lines))
+    return said
+
+
+def packets(
+    tools: Tools, stream: int, *, folder: Path, on_packet: Callable[[float, bool], None], checkpoint: Callable[[], None]
+) -> None:
+    """Calls ``on_packet`` with the time, in seconds, of each packet of a stream of the source, and whether pictures can
+    be shown from it on. Nothing is decoded. Raises Unsuccessful, confined.Overrun."""
+
+    def take(line: bytes) -> bool:
+        time, _, flags = line.partition(b",")
+        try:
+            on_packet(float(time), flags.startswith(b"K"))
+        except ValueError:  # N/A
+            return False
+        return True
+
+    guards = [word for option, value in _GUARDS.items() for word in (f"-{option}", str(value))]
+    ended = confined.run(
+        [tools.ffprobe, "-hide_banner", "-v", "error", *guards, "-of", "csv=p=0", "-select_streams", str(stream)]
+        + ["-show_entries", "packet=pts_time,flags", f"file:{SOURCE}"],
+        folder=folder,
+        limits=LOOKING,
+        on_line=take,
+        checkpoint=checkpoint,
+        environment=_ENVIRONMENT,
+    )
+    if ended.code != 0:
+        raise Unsuccessful(ended)
+
+
+def run(
+    tools: Tools,
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    limits: Limits,
+    on_time: Callable[[float], None] = lambda _seconds: None,
+    checkpoint: Callable[[], None],
+    level: str = "error",
+) -> Ended:
+    """Runs ffmpeg in ``folder``. ``on_time`` gets the seconds that are made so far, about once a second.
+
+    Returns only where it has ended well: the exit code and the end of its progress say so. Whether all that was asked
+    for is there, its caller must see. ``level``: of what it says on stderr. Raises Unsuccessful, confined.Overrun.
+    """
+    if arguments.count("-i") != arguments.count("-format_whitelist"):
+        raise ValueError("An input without its guards.")
+    progress = _Progress(on_time)
+    ended = confined.run(
+        [tools.ffmpeg, *_QUIET, "-v", level, "-progress", "pipe:1", "-stats_period", "1", *arguments],
+        folder=folder,
+        limits=limits,
+        on_line=progress.take,
+        checkpoint=checkpoint,
+        environment=_ENVIRONMENT,
+    )
+    if ended.code != 0 and _NO_MEMORY in ended.errors:
+        raise Overrun(Limit.MEMORY, ended)
+    if ended.code != 0 or not progress.complete:
+        raise Unsuccessful(ended)
+    return ended
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Reads ``-progress``: lines of key=value, the last of each block ``progress=continue`` or ``progress=end``
+    (https://ffmpeg.org/ffmpeg.html#Main-options)."""
+
+    on_time: Callable[[float], None]
+    complete: bool = False
+    microseconds: int = 0
+    frames: int = 0
+
+    def take(self, line: bytes) -> bool:
+        key, _, value = line.strip().partition(b"=")
+        if key == b"progress":
+            self.complete = value == b"end"
+        if not value.isdigit():
+            return False
+        if key == b"frame" and int(value) > self.frames:
+            self.frames = int(value)
+            return True
+        if key == b"out_time_us" and int(value) > self.microseconds:
+            self.microseconds = int(value)
+            self.on_time(self.microseconds / 1_000_000)
+            return True
+        return False

@@ -1,0 +1,47 @@
+"""Where media lie in storage. What one attempt stores is in a folder of its own, so nothing is ever written over."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Final
+from uuid import UUID
+
+from jobs.adapters import storage
+from media_pipeline.made import Made
+
+FOLDER: Final = "media"
+_BLOCK: Final = 1 << 20
+
+
+def store_original(asset: UUID, attempt: int, source: Path, checkpoint: Callable[[], object]) -> tuple[str, str]:
+    """Stores the uploaded file; returns its key and its SHA-256 in hexadecimal digits. Raises storage.Away."""
+    digest = hashlib.sha256()
+
+    def blocks(file: IO[bytes]) -> Iterator[bytes]:
+        while block := file.read(_BLOCK):
+            checkpoint()
+            digest.update(block)
+            yield block
+
+    with source.open("rb") as file:
+        key = storage.save(f"{FOLDER}/{asset}/original-{attempt}", blocks(file))
+    return key, digest.hexdigest()
+
+
+def fetch(key: str, target: Path, checkpoint: Callable[[], object]) -> None:
+    """Copies a stored file to ``target``. Raises FileNotFoundError, storage.Away."""
+    with storage.open_file(key) as found, target.open("wb") as file:
+        while block := found.read(_BLOCK):
+            checkpoint()
+            file.write(block)
+
+
+def store(asset: UUID, attempt: int, made: Made, checkpoint: Callable[[], object]) -> list[str]:
+    """Stores everything that belongs to a rendition; returns the keys, that of ``made.path`` first. Names stay as they
+    are, for playlists refer to each other by them. Raises storage.Away."""
+    keys = []
+    for path in (made.path, *made.extra):
+        checkpoint()
+        with path.open("rb") as file:
+            keys.append(storage.save(f"{FOLDER}/{asset}/{attempt}/{path.name}", iter(lambda: file.read(_BLOCK), b"")))
+    return keys

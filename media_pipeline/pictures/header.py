@@ -1,0 +1,97 @@
+"""The gate: what the header of a picture says, and what is refused for it. Nothing is decoded here."""
+
+import warnings
+from pathlib import Path
+from typing import Any, Final
+
+import pillow_heif
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from media_pipeline.pictures import boxes
+from media_pipeline.pictures.kinds import Format
+from media_pipeline.reasons import LONGEST_SIDE, MOST_FRAME_PIXELS, MOST_FRAMES, MOST_PIXELS, Reason
+from media_pipeline.refused import Refused
+
+#: Bytes of a colour profile, of EXIF, and of XMP. Honest ones stay far below.
+MOST_ABOUT: Final = 4 * 1024 * 1024
+#: Formats whose pictures after the first are an animation. In the others they are pages, or views of the same thing.
+_MOVING: Final = frozenset({Format.GIF, Format.PNG, Format.WEBP, Format.AVIF})
+#: The first of the EXIF orientations that swap width and height.
+_LYING: Final = 5
+_ORIENTATIONS: Final = range(1, 9)
+
+
+def read(*, source: str, format: str) -> dict[str, Any]:
+    """``Facts`` as a dictionary. To be called in a process of its own: it sets limits for the whole of it.
+
+    Raises Refused.
+    """
+    path, known = Path(source), Format(format)
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+    warnings.simplefilter("ignore")  # what is odd in somebody's EXIF is nothing to us
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    try:
+        return _read(path, known)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Refused(Reason.TOO_MANY_PIXELS) from error
+    except MemoryError as error:
+        raise Refused(Reason.TOO_MUCH_WORK) from error
+    except (UnidentifiedImageError, boxes.Malformed, OSError, SyntaxError, ValueError, EOFError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # it is not the file's fault that it cannot be read
+            raise
+        # Pillow's reader of PNG raises ValueError for texts that unpack to more than any would.
+        bomb = known == Format.PNG and isinstance(error, ValueError)
+        raise Refused(Reason.TOO_MUCH_WORK if bomb else Reason.BROKEN) from error
+
+
+def _read(path: Path, known: Format) -> dict[str, Any]:
+    about = boxes.read(path) if known in {Format.AVIF, Format.HEIF} else boxes.About()
+    sizes = [_webp_size(path)] if known == Format.WEBP else about.sizes
+    for width, height in sizes:
+        _bounded(width, height)
+    with Image.open(path, formats=[known]) as image:
+        width, height = image.size
+        frames = getattr(image, "n_frames", 1) if known in _MOVING else 1
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+        said = image.info
+    _bounded(width, height)
+    if frames > MOST_FRAMES or (frames > 1 and frames * width * height > MOST_FRAME_PIXELS):
+        raise Refused(Reason.TOO_MANY_FRAMES)
+    if any(len(said.get(name) or b"") > MOST_ABOUT for name in ("icc_profile", "exif", "xmp")):
+        raise Refused(Reason.TOO_MUCH_WORK)
+    if orientation in _ORIENTATIONS and orientation >= _LYING:
+        width, height = height, width
+    profiled = bool(said.get("icc_profile"))
+    return {
+        "format": known.value,
+        "width": width,
+        "height": height,
+        "frames": frames,
+        "primaries": boxes.UNSAID if profiled else about.primaries,
+        "transfer": boxes.UNSAID if profiled else about.transfer,
+        "cut": about.cut,
+    }
+
+
+def _bounded(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
+        raise Refused(Reason.TOO_MANY_PIXELS)
+    if not (width and height):
+        raise Refused(Reason.BROKEN)
+
+
+def _webp_size(path: Path) -> tuple[int, int]:
+    """Width and height: Pillow gets memory for two pictures of that size before it says so.
+
+    The first chunk of the container says them (RFC 9649, sections 2.5 to 2.7).
+    """
+    with path.open("rb") as file:
+        head = file.read(30)
+    kind, body = head[12:16], head[20:]
+    if kind == b"VP8X":
+        return int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(body[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF

@@ -1,0 +1,93 @@
+"""Everything that is made of a picture. To be called in a process of its own."""
+
+import base64
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pyvips
+import thumbhash
+
+from media_pipeline.pictures import decoding, encoding, motion
+from media_pipeline.pictures.facts import Facts
+from media_pipeline.reasons import Missing
+
+#: Pixels across that pages ask for. The widest is also what a larger picture is read as.
+WIDTHS: Final = (320, 640, 1280, decoding.WIDEST)
+#: Pixels of the longer side of what a placeholder is made of: the most that its format knows.
+_PLACEHOLDER: Final = 100
+_KILOBYTE: Final = 1024 if sys.platform.startswith("linux") else 1
+
+
+def make(*, source: str, facts: dict[str, Any], out: str) -> dict[str, Any]:
+    """Makes the files in ``out``; returns what they are, in JSON's types, and what they have cost.
+
+    Raises Refused.
+    """
+    path, known, folder = Path(source), Facts(**facts), Path(out)
+    image, missing = decoding.still(path, known)
+    made = [
+        _written(folder, f"w{size.width}.{extension}", size, extension, poster=known.moves)
+        for size in _cascade(image)
+        for extension in encoding.CONTENT_TYPES
+    ]
+    if known.moves:
+        moving = motion.animation(path, known)
+        if moving is None:
+            missing.append(Missing.MOTION)
+        else:
+            made.append(_moving(folder, *moving[:2]))
+            if moving[2] < known.frames and Missing.END not in missing:
+                missing.append(Missing.END)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "made": made,
+        "placeholder": _placeholder(image),
+        "missing": [one.value for one in missing],
+        "cpu": used.ru_utime + used.ru_stime,
+        "peak": used.ru_maxrss * _KILOBYTE,
+    }
+
+
+def _cascade(image: pyvips.Image) -> Iterator[pyvips.Image]:
+    """The picture in each width, the largest first, each made from the one before: none wider than it is."""
+    yield image
+    for width in reversed(WIDTHS):
+        if width < image.width:
+            image = image.thumbnail_image(width, height=decoding.HIGHEST, size="down").copy_memory()
+            yield image
+
+
+def _written(folder: Path, name: str, image: pyvips.Image, extension: str, *, poster: bool) -> dict[str, Any]:
+    (folder / name).write_bytes(encoding.encoded(image, extension))
+    return {
+        "name": name,
+        "kind": "poster" if poster else "picture",
+        "content_type": encoding.CONTENT_TYPES[extension],
+        "width": image.width,
+        "height": image.height,
+    }
+
+
+def _moving(folder: Path, content: bytes, size: tuple[int, int]) -> dict[str, Any]:
+    name = "animation.webp"
+    (folder / name).write_bytes(content)
+    return {
+        "name": name,
+        "kind": "picture",
+        "content_type": encoding.CONTENT_TYPES["webp"],
+        "width": size[0],
+        "height": size[1],
+    }
+
+
+def _placeholder(image: pyvips.Image) -> str:
+    """A thumbhash in base64 (https://evanw.github.io/thumbhash/)."""
+    small = image.thumbnail_image(_PLACEHOLDER, height=_PLACEHOLDER, size="down")
+    if not small.hasalpha():
+        small = small.bandjoin(255)
+    return base64.b64encode(
+        bytes(thumbhash.rgba_to_thumb_hash(small.width, small.height, list(bytes(small.write_to_memory()))))
+    ).decode()

@@ -1,0 +1,121 @@
+"""What a page needs in order to show an asset: addresses of its renditions, for a player or for a picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from django.utils.translation import get_language_info
+
+from media_pipeline import serving
+from media_pipeline.models import Asset, Kind, Rendition, RenditionKind
+
+#: Formats of pictures, the ones that take the fewest bytes first.
+_FORMATS: Final = ("image/avif", "image/webp", "image/jpeg")
+
+
+@dataclass(frozen=True, slots=True)
+class Captions:
+    address: str
+    language: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """``hls``: the playlist of all qualities. ``file``: an MP4 for whoever cannot play that. "" where there is none."""
+
+    name: str
+    hls: str
+    file: str
+    poster: str
+    previews: str
+    captions: Sequence[Captions]
+    width: int | None
+    height: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A picture in one format: what ``srcset`` holds."""
+
+    content_type: str
+    srcset: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    name: str
+    sources: Sequence[Source]
+    address: str
+    width: int
+    height: int
+
+
+def show(asset: Asset, *, now: datetime) -> Player | Picture | None:
+    """None while there is nothing to show."""
+    renditions = list(asset.renditions.order_by("width", "name"))
+    for rendition in renditions:
+        rendition.asset = asset
+    if asset.kind == Kind.PICTURE:
+        return _picture(asset, [one for one in renditions if one.kind == RenditionKind.PICTURE], now)
+    return _player(asset, renditions, now) if renditions else None
+
+
+def _player(asset: Asset, renditions: Sequence[Rendition], now: datetime) -> Player:
+    def address(kind: RenditionKind) -> str:
+        found = next((one for one in renditions if one.kind == kind), None)
+        return serving.address(found, now=now) if found else ""
+
+    streams = [one for one in renditions if one.kind == RenditionKind.STREAM]
+    # The playlist of all qualities has no size of its own.
+    master = next((one for one in streams if one.width is None), None)
+    largest = max((one for one in renditions if one.width and one.height), key=lambda one: one.width or 0, default=None)
+    return Player(
+        name=asset.name,
+        hls=serving.address(master, now=now) if master else "",
+        file=address(RenditionKind.FILE),
+        poster=address(RenditionKind.POSTER),
+        previews=address(RenditionKind.STORYBOARD),
+        captions=[
+            Captions(serving.address(one, now=now), one.codecs, _language(one.codecs))
+            for one in renditions
+            if one.kind == RenditionKind.CAPTIONS
+        ],
+        width=largest.width if largest else None,
+        height=largest.height if largest else None,
+    )
+
+
+def _language(code: str) -> str:
+    try:
+        return str(get_language_info(code)["name_local"])
+    except KeyError:
+        return code or "–"
+
+
+def _picture(asset: Asset, renditions: Sequence[Rendition], now: datetime) -> Picture | None:
+    by_type = {
+        content_type: list(found)
+        for content_type, found in groupby(
+            sorted(renditions, key=lambda one: one.content_type), key=lambda one: one.content_type
+        )
+    }
+    if not by_type:
+        return None
+    sources = [
+        Source(
+            content_type,
+            ", ".join(f"{serving.address(one, now=now)} {one.width}w" for one in _by_width(by_type[content_type])),
+        )
+        for content_type in _FORMATS
+        if content_type in by_type
+    ]
+    plainest = next(by_type[content_type] for content_type in reversed(_FORMATS) if content_type in by_type)
+    shown = _by_width(plainest)[-1]
+    return Picture(asset.name, sources, serving.address(shown, now=now), shown.width or 0, shown.height or 0)
+
+
+def _by_width(renditions: Sequence[Rendition]) -> list[Rendition]:
+    return sorted(renditions, key=lambda one: one.width or 0)

@@ -1,0 +1,256 @@
+"use strict";
+
+/* The player: the browser's own video element, fed by hls.js where the browser cannot do that itself, under controls of
+   ours that know qualities, captions and previews. Without this file the browser's own controls play the MP4. */
+
+const STEP = 5;
+const HIDE_AFTER = 2500;
+
+function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds || 0));
+  const parts = [Math.floor(whole / 60) % 60, whole % 60];
+  if (whole >= 3600) parts.unshift(Math.floor(whole / 3600));
+  return parts.map((part, place) => (place ? String(part).padStart(2, "0") : part)).join(":");
+}
+
+/* A file of previews: spans of seconds, each with a rectangle of a picture (WebVTT, with #xywh= of Media Fragments). */
+async function readPreviews(address) {
+  const answer = await fetch(address).catch(() => null);
+  if (!answer || !answer.ok) return [];
+  const seconds = (text) => text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
+  return (await answer.text())
+    .split(/\n\s*\n/)
+    .map((block) => /([\d:.]+)\s+-->\s+([\d:.]+)\s*\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)/.exec(block))
+    .filter(Boolean)
+    .map(([, from, to, file, x, y, w, h]) => ({
+      from: seconds(from),
+      to: seconds(to),
+      picture: new URL(file, answer.url).href,
+      x: Number(x),
+      y: Number(y),
+      w: Number(w),
+      h: Number(h),
+    }));
+}
+
+class Player {
+  constructor(box) {
+    this.box = box;
+    this.video = box.querySelector("video");
+    this.find = (name) => box.querySelector(`[data-control="${name}"]`);
+    this.hls = null;
+    this.previews = [];
+    this.load();
+    this.wire();
+    this.video.controls = false;
+    box.querySelector("[data-controls]").hidden = false;
+    box.dataset.ready = "yes";
+  }
+
+  load() {
+    const { hls } = this.box.dataset;
+    if (!hls) return;
+    const level = this.find("quality");
+    if (window.Hls && window.Hls.isSupported()) {
+      // A worker would have to come from a blob, and the page's policy allows no code from there.
+      this.hls = new window.Hls({ enableWorker: false, capLevelToPlayerSize: true, startLevel: -1 });
+      this.hls.on(window.Hls.Events.MANIFEST_PARSED, (_event, data) => {
+        data.levels
+          .map((found, place) => ({ place, height: found.height }))
+          .sort((one, other) => other.height - one.height)
+          .forEach(({ place, height }) => level.add(new Option(`${height}p`, String(place))));
+        level.hidden = data.levels.length < 2;
+      });
+      this.hls.on(window.Hls.Events.LEVEL_SWITCHED, (_event, data) => {
+        const height = this.hls.levels[data.level].height;
+        this.box.dataset.level = String(height);
+        level.options[0].text = this.hls.autoLevelEnabled ? `${level.dataset.auto} (${height}p)` : level.dataset.auto;
+      });
+      this.hls.on(window.Hls.Events.ERROR, (_event, data) => {
+        if (!data.fatal) return;
+        if (data.type === window.Hls.ErrorTypes.MEDIA_ERROR) this.hls.recoverMediaError();
+        else this.playFile();
+      });
+      level.addEventListener("change", () => {
+        // From the next picture on, not after what is buffered.
+        this.hls.nextLevel = Number(level.value);
+      });
+      this.hls.loadSource(hls);
+      this.hls.attachMedia(this.video);
+    } else if (this.video.canPlayType("application/vnd.apple.mpegurl")) {
+      this.video.src = hls;
+    }
+  }
+
+  /* The last resort: the MP4, from where it stopped. */
+  playFile() {
+    const file = this.video.querySelector("source");
+    const { currentTime, paused } = this.video;
+    this.hls.destroy();
+    this.hls = null;
+    if (!file) return;
+    this.video.src = file.src;
+    this.video.currentTime = currentTime;
+    if (!paused) this.video.play();
+  }
+
+  wire() {
+    const { video } = this;
+    this.find("play").addEventListener("click", () => this.toggle());
+    video.addEventListener("click", () => this.toggle());
+    for (const name of ["play", "pause", "ended"]) video.addEventListener(name, () => this.showState());
+    this.find("mute").addEventListener("click", () => this.mute());
+    video.addEventListener("volumechange", () => this.showState());
+    this.find("volume").addEventListener("input", (event) => {
+      video.volume = Number(event.target.value);
+      video.muted = video.volume === 0;
+    });
+    this.find("fullscreen").addEventListener("click", () => this.fullscreen());
+    this.wireCaptions();
+    this.wireTimeline();
+    this.box.addEventListener("keydown", (event) => this.key(event));
+    for (const name of ["pointermove", "focusin", "keydown"]) this.box.addEventListener(name, () => this.stir());
+    this.showState();
+  }
+
+  wireCaptions() {
+    const button = this.find("captions");
+    const tracks = [...this.video.textTracks];
+    button.hidden = tracks.length === 0;
+    const select = (wanted) => {
+      for (const track of tracks) track.mode = track === wanted ? "showing" : "disabled";
+      button.setAttribute("aria-pressed", String(Boolean(wanted)));
+    };
+    select(null);
+    button.addEventListener("click", () => {
+      const at = tracks.findIndex((track) => track.mode === "showing");
+      select(tracks[at + 1] || null);
+    });
+  }
+
+  wireTimeline() {
+    const { video } = this;
+    const line = this.find("time");
+    const show = () => {
+      const { duration } = video;
+      if (!Number.isFinite(duration)) return;
+      line.max = String(duration);
+      if (!this.dragging) line.value = String(video.currentTime);
+      const words = `${clock(video.currentTime)} / ${clock(duration)}`;
+      this.find("clock").textContent = words;
+      line.setAttribute("aria-valuetext", words);
+    };
+    for (const name of ["timeupdate", "durationchange", "seeked"]) video.addEventListener(name, show);
+    line.addEventListener("input", () => {
+      this.dragging = true;
+      this.preview(Number(line.value) / Number(line.max));
+    });
+    line.addEventListener("change", () => {
+      this.dragging = false;
+      video.currentTime = Number(line.value);
+      this.hidePreview();
+    });
+    line.addEventListener("pointermove", (event) => {
+      const { left, width } = line.getBoundingClientRect();
+      this.preview(Math.min(Math.max((event.clientX - left) / width, 0), 1));
+    });
+    line.addEventListener("pointerleave", () => this.hidePreview());
+    const { previews } = this.box.dataset;
+    if (previews) {
+      line.addEventListener("pointerenter", () => this.loadPreviews(previews), { once: true });
+      line.addEventListener("focus", () => this.loadPreviews(previews), { once: true });
+    }
+  }
+
+  async loadPreviews(address) {
+    if (!this.previews.length) this.previews = await readPreviews(address);
+  }
+
+  preview(part) {
+    const at = part * this.video.duration;
+    const found = this.previews.find(({ from, to }) => from <= at && at < to) || this.previews.at(-1);
+    const box = this.find("preview");
+    if (!found || !Number.isFinite(at)) return;
+    box.hidden = false;
+    const picture = box.querySelector("[data-picture]");
+    picture.style.width = `${found.w}px`;
+    picture.style.height = `${found.h}px`;
+    picture.style.backgroundImage = `url("${found.picture}")`;
+    picture.style.backgroundPosition = `-${found.x}px -${found.y}px`;
+    box.querySelector("[data-at]").textContent = clock(at);
+    const room = this.find("time").getBoundingClientRect().width;
+    const left = Math.min(Math.max(part * room - found.w / 2, 0), Math.max(room - found.w, 0));
+    box.style.insetInlineStart = `${left}px`;
+  }
+
+  hidePreview() {
+    this.find("preview").hidden = true;
+  }
+
+  toggle() {
+    if (this.video.paused) this.video.play().catch(() => {});
+    else this.video.pause();
+  }
+
+  mute() {
+    this.video.muted = !this.video.muted;
+  }
+
+  fullscreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else if (this.box.requestFullscreen) this.box.requestFullscreen();
+    else if (this.video.webkitEnterFullscreen) this.video.webkitEnterFullscreen();
+  }
+
+  skip(seconds) {
+    this.video.currentTime = Math.min(Math.max(this.video.currentTime + seconds, 0), this.video.duration || 0);
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
+    const onButton = event.target.matches("button");
+    const does = {
+      " ": () => !onButton && this.toggle(),
+      k: () => this.toggle(),
+      ArrowLeft: () => this.skip(-STEP),
+      ArrowRight: () => this.skip(STEP),
+      j: () => this.skip(-2 * STEP),
+      l: () => this.skip(2 * STEP),
+      m: () => this.mute(),
+      f: () => this.fullscreen(),
+      c: () => this.find("captions").hidden || this.find("captions").click(),
+    }[event.key];
+    if (!does || (onButton && event.key === " ")) return;
+    does();
+    event.preventDefault();
+  }
+
+  showState() {
+    const { paused, muted, volume } = this.video;
+    this.box.dataset.playing = paused ? "no" : "yes";
+    const play = this.find("play");
+    play.setAttribute("aria-label", paused ? play.dataset.play : play.dataset.pause);
+    const mute = this.find("mute");
+    mute.setAttribute("aria-label", muted ? mute.dataset.on : mute.dataset.off);
+    this.box.dataset.muted = muted || volume === 0 ? "yes" : "no";
+    this.find("volume").value = String(muted ? 0 : volume);
+    this.stir();
+  }
+
+  /* Controls hide while a video plays and nobody stirs. */
+  stir() {
+    this.box.dataset.idle = "no";
+    clearTimeout(this.timer);
+    if (this.video.paused) return;
+    this.timer = setTimeout(() => {
+      this.box.dataset.idle = "yes";
+    }, HIDE_AFTER);
+  }
+}
+
+function start() {
+  for (const box of document.querySelectorAll("[data-player]:not([data-ready])")) new Player(box);
+}
+
+document.addEventListener("htmx:afterSettle", start);
+start();
