@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Count, F, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce, TruncDate, TruncMonth
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
@@ -56,15 +56,6 @@ class RecentSales:
     days: list[Sales]
 
 
-@dataclass(frozen=True, slots=True)
-class RevenueTotal:
-    """Control sums of a period in one currency. ``revenue`` is exact."""
-
-    lines: int
-    quantity: int
-    revenue: Money
-
-
 def day_start(day: date) -> datetime:
     """The instant at which ``day`` begins in the shop."""
     return datetime.combine(day, time.min, tzinfo=timezone.get_default_timezone())
@@ -105,70 +96,6 @@ def recent_sales(*, now: datetime) -> RecentSales:
     week = [first + timedelta(days=n) for n in range(7)]
     days = [sales([day]) for day in week]
     return RecentSales(today=days[-1], yesterday=days[-2], week=sales(week), days=days)
-
-
-def revenue_totals(*, start: datetime, end: datetime) -> list[RevenueTotal]:
-    """Lines, pieces and revenue of all lines with ``start`` <= time < ``end``, one total for each currency."""
-    found: dict[str, RevenueTotal] = {}
-    for row in (
-        OrderLine.objects.filter(placed_at__gte=start, placed_at__lt=end)
-        .values("currency", "decimals")
-        .annotate(lines=Count("id"), pieces=Sum("quantity"), amount=Sum("revenue"))
-        .order_by("currency", "decimals")
-    ):
-        part = RevenueTotal(
-            row["lines"], int(row["pieces"]), Money(int(row["amount"]), row["currency"], row["decimals"])
-        )
-        so_far = found.get(part.revenue.currency)
-        found[part.revenue.currency] = (
-            RevenueTotal(so_far.lines + part.lines, so_far.quantity + part.quantity, so_far.revenue + part.revenue)
-            if so_far
-            else part
-        )
-    return list(found.values())
-
-
-@dataclass(frozen=True, slots=True)
-class RevenueShare:
-    """What one channel took with one category in one month. ``category``: the top one; None for lines of no category.
-    ``month``: its first day."""
-
-    month: date
-    channel: str
-    category: str | None
-    lines: int
-    revenue: Money
-
-
-def revenue_shares(*, start: datetime, end: datetime) -> list[RevenueShare]:
-    """All lines with ``start`` <= time < ``end``, added up by month of the shop's calendar, channel and category."""
-    rows = (
-        OrderLine.objects.filter(placed_at__gte=start, placed_at__lt=end)
-        .values(
-            "currency",
-            "decimals",
-            month=TruncMonth("placed_at", tzinfo=timezone.get_default_timezone()),
-            channel=F("order__channel__name"),
-            category=Coalesce("product__category__parent__name", "product__category__name"),
-        )
-        .annotate(lines=Count("id"), amount=Sum("revenue"))
-        .order_by("month", "channel", "category", "currency", "decimals")
-    )
-    return [
-        RevenueShare(
-            row["month"].date(),
-            row["channel"],
-            row["category"],
-            row["lines"],
-            Money(int(row["amount"]), row["currency"], row["decimals"]),
-        )
-        for row in rows
-    ]
-
-
-def lines_between(*, start: datetime, end: datetime) -> QuerySet[OrderLine]:
-    """All lines with ``start`` <= time < ``end``, in an order that no two lines share: by time, then id."""
-    return OrderLine.objects.filter(placed_at__gte=start, placed_at__lt=end).order_by("placed_at", "id")
 
 
 def years_sold() -> tuple[int, int] | None:
