@@ -76,4 +76,3 @@ def _toned(light: pyvips.Image) -> pyvips.Image:
     pressed = (1 - (over * -1).exp()) * (1 - _KNEE) + _KNEE
     factor = (brightest > _KNEE).ifthenelse(pressed / brightest, 1)
     return light * factor
-

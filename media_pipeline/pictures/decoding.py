@@ -1,5 +1,6 @@
 """From a file to pixels: upright, in sRGB, 8 bits per band, no larger than any page shows them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,7 +44,7 @@ def still(source: Path, facts: Facts) -> tuple[pyvips.Image, list[Missing]]:
     for read in _READERS.get(known, (_by_vips,)):
         try:
             return _plain(read(source, facts)), [Missing.END] if facts.cut else []
-        except _DAMAGED:  # noqa: PERF203 (two at most)
+        except _DAMAGED:
             pass
     return _what_there_is(source, facts), [Missing.END]
 
@@ -100,11 +101,11 @@ def _as_pillow_has_it(source: Path, facts: Facts) -> pyvips.Image:
         return _handed_over(plain.tobytes(), plain.mode, plain.size, image.info)
 
 
-def _handed_over(content: Any, mode: str, size: tuple[int, int], said: dict[str, Any]) -> pyvips.Image:
+def _handed_over(content: Any, mode: str, size: tuple[int, int], said: Mapping[Any, Any]) -> pyvips.Image:
     """The same picture, for libvips to go on with."""
-    format, interpretation = _LAYOUTS[mode]
+    layout, interpretation = _LAYOUTS[mode]
     bands = 1 if mode == "I;16" else len(mode.partition(";")[0])
-    image = pyvips.Image.new_from_memory(content, *size, bands, format).copy(interpretation=interpretation)
+    image = pyvips.Image.new_from_memory(content, *size, bands, layout).copy(interpretation=interpretation)
     if profile := said.get("icc_profile"):
         image.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
     return image

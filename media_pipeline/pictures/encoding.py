@@ -28,17 +28,18 @@ def encoded(image: pyvips.Image, extension: str) -> bytes:
 
 
 def _avif(image: pyvips.Image, quality: int) -> bytes:
-    # Ten times the effort makes it a tenth smaller.
-    return image.heifsave_buffer(compression="av1", Q=quality - 20, effort=0, bitdepth=8, keep="none")
+    # As good as a JPEG of the quality. The next effort takes twice the time and saves a twentieth.
+    return bytes(image.heifsave_buffer(compression="av1", Q=quality * 3 // 4, effort=0, bitdepth=8, keep="none"))
 
 
 def _webp(image: pyvips.Image, quality: int) -> bytes:
-    return image.webpsave_buffer(Q=quality, effort=4, keep="none")
+    # The usual effort takes twice the time and saves a fiftieth.
+    return bytes(image.webpsave_buffer(Q=quality, effort=2, keep="none"))
 
 
 def _jpeg(image: pyvips.Image, quality: int) -> bytes:
     flat = image.flatten(background=[_WHITE]) if image.hasalpha() else image
-    return flat.jpegsave_buffer(Q=quality, optimize_coding=True, keep="none")
+    return bytes(flat.jpegsave_buffer(Q=quality, optimize_coding=True, keep="none"))
 
 
 _ENCODERS: Final = {"avif": _avif, "webp": _webp, "jpg": _jpeg}

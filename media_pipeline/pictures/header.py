@@ -16,9 +16,8 @@ from media_pipeline.refused import Refused
 MOST_ABOUT: Final = 4 * 1024 * 1024
 #: Formats whose pictures after the first are an animation. In the others they are pages, or views of the same thing.
 _MOVING: Final = frozenset({Format.GIF, Format.PNG, Format.WEBP, Format.AVIF})
-#: The first of the EXIF orientations that swap width and height.
-_LYING: Final = 5
-_ORIENTATIONS: Final = range(1, 9)
+#: The EXIF orientations that swap width and height.
+_LYING: Final = range(5, 9)
 
 
 def read(*, source: str, format: str) -> dict[str, Any]:
@@ -53,14 +52,14 @@ def _read(path: Path, known: Format) -> dict[str, Any]:
     with Image.open(path, formats=[known]) as image:
         width, height = image.size
         frames = getattr(image, "n_frames", 1) if known in _MOVING else 1
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
+        lies = image.getexif().get(ExifTags.Base.Orientation) in _LYING
         said = image.info
     _bounded(width, height)
     if frames > MOST_FRAMES or (frames > 1 and frames * width * height > MOST_FRAME_PIXELS):
         raise Refused(Reason.TOO_MANY_FRAMES)
     if any(len(said.get(name) or b"") > MOST_ABOUT for name in ("icc_profile", "exif", "xmp")):
         raise Refused(Reason.TOO_MUCH_WORK)
-    if orientation in _ORIENTATIONS and orientation >= _LYING:
+    if lies:
         width, height = height, width
     profiled = bool(said.get("icc_profile"))
     return {

@@ -10,9 +10,9 @@ from typing import Final
 os.environ["VIPS_CONCURRENCY"] = "1"
 os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
 
-import pyvips  # noqa: E402
+import pyvips
 
-from media_pipeline.pictures.kinds import Format  # noqa: E402
+from media_pipeline.pictures.kinds import Format
 
 #: The formats that libvips reads for us. The wheel has none for HEVC and for bitmaps.
 LOADERS: Final = {
@@ -25,11 +25,11 @@ LOADERS: Final = {
 }
 
 pyvips.cache_set_max(0)
-pyvips.block_untrusted_set(True)  # noqa: FBT003 (its signature)
+pyvips.block_untrusted_set(True)
 
 
 def allow_only(format: Format) -> None:
     """A file is read by the loader for ``format`` or not at all, whatever its first bytes say to libvips."""
-    pyvips.operation_block_set("VipsForeignLoad", True)  # noqa: FBT003
+    pyvips.operation_block_set("VipsForeignLoad", True)
     if format in LOADERS:
-        pyvips.operation_block_set(LOADERS[format], False)  # noqa: FBT003
+        pyvips.operation_block_set(LOADERS[format], False)

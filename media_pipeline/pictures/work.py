@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyvips
-import thumbhash
 
 from media_pipeline.pictures import decoding, encoding, motion
 from media_pipeline.pictures.facts import Facts
+from media_pipeline.pictures.placeholder import LONGEST, thumbhash
 from media_pipeline.reasons import Missing
 
 #: Pixels across that pages ask for. The widest is also what a larger picture is read as.
 WIDTHS: Final = (320, 640, 1280, decoding.WIDEST)
-#: Pixels of the longer side of what a placeholder is made of: the most that its format knows.
-_PLACEHOLDER: Final = 100
 _KILOBYTE: Final = 1024 if sys.platform.startswith("linux") else 1
 
 
@@ -85,9 +83,7 @@ def _moving(folder: Path, content: bytes, size: tuple[int, int]) -> dict[str, An
 
 def _placeholder(image: pyvips.Image) -> str:
     """A thumbhash in base64 (https://evanw.github.io/thumbhash/)."""
-    small = image.thumbnail_image(_PLACEHOLDER, height=_PLACEHOLDER, size="down")
+    small = image.thumbnail_image(LONGEST, height=LONGEST, size="down")
     if not small.hasalpha():
         small = small.bandjoin(255)
-    return base64.b64encode(
-        bytes(thumbhash.rgba_to_thumb_hash(small.width, small.height, list(bytes(small.write_to_memory()))))
-    ).decode()
+    return base64.b64encode(thumbhash(small.width, small.height, bytes(small.write_to_memory()))).decode()
