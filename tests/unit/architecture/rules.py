@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from tests.unit.architecture.source import LAYERS, Module
 
 #: What a module is called where the world comes in: there the clock is read and passed on.
-EDGES = frozenset({"admin", "api", "context_processors", "middleware", "tasks", "views"})
+EDGES = frozenset({"admin", "api", "context_processors", "middleware", "tasks", "upload_views", "views"})
 EDGE_PACKAGES = ("management.", "templatetags.")
 #: What one app may use of another. ``access`` says who may enter a page, ``demo`` what the sample shop is made of.
 DOORS = frozenset({"services", "queries", "models", "access", "demo"})
