@@ -9,6 +9,7 @@ import pyvips
 from PIL import Image, ImageFile, ImageOps
 
 from media_pipeline.pictures import colours, vips
+from media_pipeline.pictures.damage import DAMAGED
 from media_pipeline.pictures.facts import Facts
 from media_pipeline.pictures.kinds import Format
 from media_pipeline.reasons import Missing, Reason
@@ -17,8 +18,7 @@ from media_pipeline.refused import Refused
 #: Pixels across and down that anything has at most. Down: the most that WebP has, for a page may show long pictures.
 WIDEST: Final = 1920
 HIGHEST: Final = 16383
-#: What decoders raise for what is damaged.
-_DAMAGED: Final = (pyvips.Error, OSError, SyntaxError, ValueError, EOFError)
+_DAMAGED: Final = (pyvips.Error, *DAMAGED)
 _PROFILE: Final = "icc-profile-data"
 #: How modes of Pillow's and of its libheif are laid out: libvips' format and interpretation.
 _LAYOUTS: Final = {

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pillow_heif
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from media_pipeline.pictures import boxes
+from media_pipeline.pictures.damage import DAMAGED
 from media_pipeline.pictures.kinds import Format
 from media_pipeline.reasons import LONGEST_SIDE, MOST_FRAME_PIXELS, MOST_FRAMES, MOST_PIXELS, Reason
 from media_pipeline.refused import Refused
@@ -36,7 +37,7 @@ def read(*, source: str, format: str) -> dict[str, Any]:
         raise Refused(Reason.TOO_MANY_PIXELS) from error
     except MemoryError as error:
         raise Refused(Reason.TOO_MUCH_WORK) from error
-    except (UnidentifiedImageError, boxes.Malformed, OSError, SyntaxError, ValueError, EOFError) as error:
+    except (boxes.Malformed, *DAMAGED) as error:
         if isinstance(error, OSError) and error.errno is not None:  # it is not the file's fault that it cannot be read
             raise
         # Pillow's reader of PNG raises ValueError for texts that unpack to more than any would.
@@ -52,7 +53,7 @@ def _read(path: Path, known: Format) -> dict[str, Any]:
     with Image.open(path, formats=[known]) as image:
         width, height = image.size
         frames = getattr(image, "n_frames", 1) if known in _MOVING else 1
-        lies = image.getexif().get(ExifTags.Base.Orientation) in _LYING
+        lies = _orientation(image) in _LYING
         said = image.info
     _bounded(width, height)
     if frames > MOST_FRAMES or (frames > 1 and frames * width * height > MOST_FRAME_PIXELS):
@@ -71,6 +72,14 @@ def _read(path: Path, known: Format) -> dict[str, Any]:
         "transfer": boxes.UNSAID if profiled else about.transfer,
         "cut": about.cut,
     }
+
+
+def _orientation(image: Image.Image) -> Any:
+    """As EXIF has it: None where that makes no sense, which does not make the picture any worse."""
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation)
+    except DAMAGED:
+        return None
 
 
 def _bounded(width: int, height: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from PIL import Image, ImageCms
 
+from media_pipeline.pictures.damage import DAMAGED
 from media_pipeline.pictures.encoding import fitting
 from media_pipeline.pictures.facts import Facts
 from media_pipeline.pictures.kinds import Format
@@ -24,7 +25,6 @@ _SHORTEST: Final = 20
 _INSTEAD: Final = 100
 #: Times that it is shown, the most that WebP can say; 0: for ever.
 _MOST_LOOPS: Final = 65535
-_DAMAGED: Final = (OSError, EOFError, SyntaxError, ValueError)
 
 
 def animation(source: Path, facts: Facts) -> tuple[bytes, tuple[int, int], int] | None:
@@ -56,7 +56,7 @@ def _frames(image: Image.Image, size: tuple[int, int], count: int) -> Iterator[t
         try:
             image.seek(number)
             frame = image.convert("RGBA")
-        except _DAMAGED:
+        except DAMAGED:
             return
         duration = round(image.info.get("duration") or 0)
         yield to_srgb(frame.resize(size, Image.Resampling.LANCZOS)), duration if duration >= _SHORTEST else _INSTEAD
