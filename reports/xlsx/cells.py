@@ -76,8 +76,8 @@ def column_letters(place: int) -> str:
 # --- text ------------------------------------------------------------------------------------------------------------
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 #: What XML 1.0 cannot hold, a carriage return (which XML readers turn into a line feed), and a literal that looks like
-#: our own escape.
-_UNREADABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+#: our own escape; LibreOffice takes fewer than four digits for one, too.
+_UNREADABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{1,4}_)")
 #: What a field can hold that needs a closer look: COPY's escapes, markup, what ``_UNREADABLE`` finds, an edge of white
 #: space, the beginning of a formula.
 _SPECIAL: Final = re.compile(
