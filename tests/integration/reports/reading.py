@@ -41,7 +41,7 @@ def expected(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[R
 
 def _expected(column: Column, value: Any, decimals: int) -> Any:
     if column.holds == Holds.TEXT:
-        return "" if value is None else dict(column.labels.choices if column.labels else ()).get(value, value)
+        return "" if value is None else str(dict(column.labels.choices if column.labels else ()).get(value, value))
     if value is None:
         return None
     if column.holds == Holds.MOMENT:
@@ -59,7 +59,7 @@ def _title(report: Report) -> str:
 # --- workbooks -------------------------------------------------------------------------------------------------------
 
 
-def _workbook(content: bytes, columns: Sequence[Column], title: str) -> list[Row]:
+def by_openpyxl(content: bytes, columns: Sequence[Column], title: str) -> list[Row]:
     book = openpyxl.load_workbook(io.BytesIO(content))
     sheets = [sheet for sheet in book if sheet.title == title or sheet.title.removeprefix(f"{title} ").isdigit()]
     return [
@@ -82,7 +82,7 @@ def _from_sheet(column: Column, value: Any) -> Any:
 # --- texts -----------------------------------------------------------------------------------------------------------
 
 
-def _separated(content: bytes, columns: Sequence[Column], _title: str) -> list[Row]:
+def by_csv(content: bytes, columns: Sequence[Column], _title: str) -> list[Row]:
     text = content.decode("utf-8")
     assert text.startswith("\ufeff")
     _heading, *rows = csv.reader(io.StringIO(text[1:], newline=""), strict=True)
@@ -95,7 +95,7 @@ def _from_text(column: Column, cell: str) -> Any:
     return _typed(column, cell, moment="%Y-%m-%d %H:%M:%S", month="%Y-%m")
 
 
-def _pages(content: bytes, columns: Sequence[Column], _title: str) -> list[Row]:
+def by_pypdf(content: bytes, columns: Sequence[Column], _title: str) -> list[Row]:
     rows = pdfs.rows_of(content, len(columns))
     return [tuple(_from_page(column, cell) for column, cell in zip(columns, row, strict=True)) for row in rows]
 
@@ -116,7 +116,7 @@ def _typed(column: Column, text: str, *, moment: str, month: str) -> Any:
     return Decimal(text)
 
 
-def _columns(content: bytes, columns: Sequence[Column], _title: str) -> list[Row]:
+def by_arrow(content: bytes, columns: Sequence[Column], _title: str) -> list[Row]:
     found = parquet.read_table(io.BytesIO(content))
     return [
         tuple(_from_column(column, cell) for column, cell in zip(columns, row, strict=True))
@@ -133,8 +133,8 @@ def _from_column(column: Column, cell: Any) -> Any:
 
 
 _READERS: Final[dict[str, Callable[[bytes, Sequence[Column], str], list[Row]]]] = {
-    Format.XLSX: _workbook,
-    Format.CSV: _separated,
-    Format.PDF: _pages,
-    Format.PARQUET: _columns,
+    Format.XLSX: by_openpyxl,
+    Format.CSV: by_csv,
+    Format.PDF: by_pypdf,
+    Format.PARQUET: by_arrow,
 }
