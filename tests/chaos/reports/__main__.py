@@ -82,7 +82,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--pace", type=float, default=0.0, help="seconds that each request to the store takes longer")
     parser.add_argument(
-        "--longest", type=float, default=120.0, help="seconds that anything lasts at most (default 120)"
+        "--longest", type=float, default=plan.LONGEST, help="seconds that any fault lasts at most (default %(default)s)"
     )
     parser.add_argument("--broker", choices=BROKERS, default="redis", help="default: %(default)s")
     return parser.parse_args(arguments)

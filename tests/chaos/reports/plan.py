@@ -12,8 +12,9 @@ from tests.chaos.plan import FREEZE
 A_MILLION: Final = 30.0
 #: Seconds of the shortest span of hits.
 SHORTEST: Final = 15.0
-#: Seconds that the file store is away in the run in five where it is away for long.
-LONG_OUTAGE: Final = (60.0, 120.0)
+#: Seconds that the file store is away in the run in five where it is away for long; nothing lasts longer.
+LONGEST: Final = 120.0
+LONG_OUTAGE: Final = (60.0, LONGEST)
 
 
 #: What is asked for.
@@ -99,9 +100,9 @@ class Plan:
         return max(hit.at + hit.lasts for hit in self.hits)
 
 
-def make(seed: int, lines: int, *, longest: float = 60.0) -> Plan:
-    """The plan of ``seed`` for a shop of ``lines`` lines: the same one each time. ``longest``: seconds, nothing lasts
-    longer."""
+def make(seed: int, lines: int, *, longest: float = LONGEST) -> Plan:
+    """The plan of ``seed`` for a shop of ``lines`` lines: the same one each time. ``longest``: seconds; but for a freeze,
+    which is longer than a lease, nothing lasts longer."""
     chance = random.Random(seed)
     formats = [*FORMATS, chance.choice(FORMATS)]
     span = max(SHORTEST, lines / 1_000_000 * A_MILLION * len(formats))
@@ -124,7 +125,9 @@ def make(seed: int, lines: int, *, longest: float = 60.0) -> Plan:
 
 def _hits(chance: random.Random, span: float, longest: float) -> list[Hit]:
     def hit(blow: Blow, least: float = 0.0, most: float = 0.0) -> Hit:
-        lasts = min(chance.uniform(least, most), longest) if most else 0.0
+        lasts = chance.uniform(least, most) if most else 0.0
+        if blow is not Blow.FREEZE_WORKER:
+            lasts = min(lasts, longest)
         return Hit(chance.uniform(0.05, 0.9) * span, blow, lasts, chance.randrange(1_000_000))
 
     hits = [hit(Blow.KILL_CHILD), hit(Blow.KILL_WORKER), hit(Blow.FREEZE_WORKER, FREEZE, FREEZE)]
