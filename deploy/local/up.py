@@ -74,7 +74,7 @@ def _site_port(wanted: int | None) -> int:
 
 
 def web(env: Mapping[str, str], port: int) -> Program:
-    argv = ["-m", "gunicorn", "config.wsgi", f"--bind=127.0.0.1:{port}", "--workers=2", "--threads=4"]
+    argv = ["-m", "gunicorn", "config.wsgi", f"--bind=127.0.0.1:{port}", "--workers=2", "--threads=8"]
     argv += ["--graceful-timeout=5", "--no-control-socket", "--log-level=warning"]
     return _python("web", argv, env, stop_by=_QUIT, dies_by=signal.SIGQUIT)
 

@@ -164,7 +164,6 @@ def test_memory_does_not_grow_with_the_file(site: Site, folder: Folder) -> None:
     send(200 * MB)
     grown = {worker: peak_memory(worker) - before[worker] for worker in site.workers}
 
-    print(f"\npeak memory by process, MB: {before}, grown by {grown}")
     assert max(grown.values()) < 10
 
 
