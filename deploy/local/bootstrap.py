@@ -20,6 +20,9 @@ ROOM: Final = 1000
 
 RUNTIME: Final = ("requirements.txt", "requirements-local.txt")
 DEVELOPMENT: Final = (*RUNTIME, "requirements-dev.txt")
+#: Only where the machine has none and cannot be given one (see ffmpeg.py).
+FFMPEG: Final = ("requirements-ffmpeg.txt",)
+_STAMPS: Final = {RUNTIME: "runtime", DEVELOPMENT: "development", FFMPEG: "ffmpeg"}
 
 #: Command → what it is for, the module that does it, and the requirements it needs.
 COMMANDS: Final = {
@@ -48,8 +51,8 @@ PIP_TROUBLE: Final = (
             "proxyerror",
         ),
         (
-            "The package index cannot be reached, and the first run downloads 120 MB from it. Check the network (or "
-            "PIP_INDEX_URL, HTTPS_PROXY) and run this again."
+            "The package index cannot be reached, and what is missing here comes from it (120 MB the first time). "
+            "Check the network (or PIP_INDEX_URL, HTTPS_PROXY) and run this again."
         ),
     ),
     (
@@ -78,7 +81,7 @@ def main(arguments: list[str]) -> NoReturn:
 
 def install(files: tuple[str, ...]) -> None:
     """Makes .venv hold exactly what ``files`` pin; does nothing when it does already. Raises Trouble, OSError."""
-    stamp = VENV / f".installed-{'development' if files == DEVELOPMENT else 'runtime'}"
+    stamp = VENV / f".installed-{_STAMPS[files]}"
     wanted = fingerprint(files)
     with (ROOT / "run").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two first runs at once

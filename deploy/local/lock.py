@@ -8,7 +8,7 @@ from typing import Final
 from deploy.local.machine import ROOT
 
 #: requirements.in first: the others take its pins.
-NAMES: Final = ("requirements", "requirements-local", "requirements-dev")
+NAMES: Final = ("requirements", "requirements-local", "requirements-ffmpeg", "requirements-dev")
 
 
 def command(name: str, *upgrade: str) -> list[str]:

@@ -3,26 +3,25 @@
 ``--no-checks`` leaves the checks out; every other argument goes to pytest.
 """
 
-import os
 import shutil
-import subprocess
 import sys
 from ctypes.util import find_library
 from typing import Final
 
-from deploy.local import check
+from deploy.local import check, debian, ffmpeg
 from deploy.local.machine import VAR, say
 from deploy.local.within import one_line_errors, python, servers
 
 _CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome")
 #: Playwright's driver needs the last one, and its wheel does not bring it.
-_PACKAGES: Final = ("chromium", "fonts-noto-core", "libatomic1")
+_FOR_BROWSERS: Final = ("chromium", "fonts-noto-core", "libatomic1")
 
 
 def main() -> int:
     arguments = [argument for argument in sys.argv[1:] if argument != "--no-checks"]
-    ensure_chromium()
+    programs = ensure_programs()
     with servers(VAR / "test") as env:
+        env.update(programs)
         broken = check.failed(env) if len(arguments) == len(sys.argv) - 1 else []
         status = python(["-m", "pytest", "-n", "2", *arguments], env)
     if broken:
@@ -30,20 +29,20 @@ def main() -> int:
     return status or bool(broken)
 
 
-def ensure_chromium() -> None:
-    """The browser tests drive Debian's Chromium; without it they are skipped."""
-    if any(shutil.which(name) for name in _CHROMIUM) and find_library("atomic"):
-        return
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        say(f"installing {', '.join(_PACKAGES)} for the browser tests (apt-get)")
-        env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *_PACKAGES]
-        if all(
-            subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=env).returncode == 0
-            for command in (["apt-get", "update", "-qq"], install)
-        ):
-            return
-    say(f"browser tests will be skipped: they need {', '.join(_PACKAGES)} (Debian: apt-get install)")
+def ensure_programs() -> dict[str, str]:
+    """What the tests drive beside Python's packages: tests for which it is missing are skipped.
+
+    Returns the settings of those programs that are not in PATH.
+    """
+    browser = any(shutil.which(name) for name in _CHROMIUM) and find_library("atomic")
+    _ensure("browser tests", _FOR_BROWSERS, there=bool(browser))
+    _ensure("tests of metadata", ("libimage-exiftool-perl",), there=bool(shutil.which("exiftool")))
+    return ffmpeg.settled({})
+
+
+def _ensure(tests: str, packages: tuple[str, ...], *, there: bool) -> None:
+    if not there and not debian.install(packages, f"for the {tests}"):
+        say(f"{tests} will be skipped: they need {', '.join(packages)} (Debian: apt-get install)")
 
 
 if __name__ == "__main__":

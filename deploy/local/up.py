@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import shutil
 import signal
 import sys
 import time
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from config.queues import WorkerPlan, shared_workers
-from deploy.local import environment, ready, services, static
+from deploy.local import environment, ffmpeg, ready, services, static
 from deploy.local.machine import (
     MARK,
     ROOT,
@@ -135,7 +134,8 @@ class Stage:
 
     def __init__(self, port: int, *, seed: bool) -> None:
         self.began = time.monotonic()
-        self.values = environment.completed(environment.read(VAR)) | {"SITE_URL": f"http://127.0.0.1:{port}"}
+        values = ffmpeg.settled(environment.read(VAR))
+        self.values = environment.completed(values) | {"SITE_URL": f"http://127.0.0.1:{port}"}
         environment.write(VAR, self.values)
         self.env = environment.merged(self.values, VAR) | {
             MARK: str(VAR),
@@ -187,8 +187,6 @@ class Stage:
             self.log.close()
 
     async def start(self) -> None:
-        if shutil.which("ffmpeg") is None:
-            say("ffmpeg is missing: video processing needs it (Debian: apt-get install ffmpeg). All else works.")
         for supervised in (*self.below, self.outside):
             supervised.start()
         await asyncio.gather(self._collect_static(), self._prepare_database())
@@ -249,6 +247,7 @@ READY after {time.monotonic() - self.began:.1f} s
   Admin     {site}/admin/ as operator
   Flower    {self.values["FLOWER_URL"]} as {flower_user[0]}, password {flower_user[2]}
   Mail      {self.values["SANDBOX_URL"]} (every mail the site sends ends there)
+  Videos    {ffmpeg.described(self.env)}
   Log       {self.log.path}
 
   Try       Sign in as owner, open {site}/reports/ and ask for the full-year revenue in Excel.

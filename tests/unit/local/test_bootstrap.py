@@ -12,7 +12,7 @@ from deploy.local.machine import ROOT, Trouble
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with requirement files and a .venv that has a Python."""
     (tmp_path / "run").touch()
-    for name in bootstrap.DEVELOPMENT:
+    for name in (*bootstrap.DEVELOPMENT, *bootstrap.FFMPEG):
         (tmp_path / name).write_text(f"# {name}\n")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").touch()
@@ -48,6 +48,17 @@ def test_packages_are_installed_once_with_their_hashes(project: Path, monkeypatc
 
     assert programs.installed == list(RUNTIME)
     assert all("--require-hashes" in command for command in programs.ran if "install" in command)
+
+
+def test_each_set_of_packages_is_remembered_by_itself(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = Programs()
+    monkeypatch.setattr(bootstrap.subprocess, "run", programs.run)
+
+    for _ in range(2):
+        for files in (RUNTIME, bootstrap.FFMPEG):
+            bootstrap.install(files)
+
+    assert programs.installed == [*RUNTIME, *bootstrap.FFMPEG]
 
 
 def test_a_changed_pin_is_installed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
