@@ -28,32 +28,35 @@ FORMATS: Final = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,dv,mxf,gif,apng,"
     "mp3,wav,w64,flac,aac,ac3,amr,amrnb,amrwb,aiff,caf"
 )
-#: What people's cameras, telephones, screen recorders and editors write. By the names of codecs; those decoders that
-#: are called otherwise follow.
-PICTURE_CODECS: Final = frozenset(
-    "h264 hevc vp8 vp9 av1 mpeg4 msmpeg4v1 msmpeg4v2 msmpeg4v3 mpeg1video mpeg2video mjpeg prores dnxhd dvvideo h263 "
-    "flv1 wmv1 wmv2 wmv3 vc1 theora gif apng png rawvideo ffv1 huffyuv qtrle svq3 cinepak".split()
-)
-SOUND_CODECS: Final = frozenset(
-    "aac mp1 mp2 mp3 ac3 eac3 dts opus vorbis flac alac wmav1 wmav2 wmapro amr_nb amr_wb adpcm_ms adpcm_ima_wav "
-    "adpcm_ima_qt pcm_s16le pcm_s16be pcm_s24le pcm_s24be pcm_s32le pcm_s32be pcm_f32le pcm_f32be pcm_f64le pcm_u8 "
-    "pcm_s8 pcm_alaw pcm_mulaw pcm_bluray".split()
-)
-CAPTION_CODECS: Final = frozenset("mov_text subrip ass webvtt text".split())
-_DECODERS: Final = ",".join(
-    sorted(PICTURE_CODECS | SOUND_CODECS | CAPTION_CODECS)
-    + "libdav1d libaom-av1 flv msmpeg4 mp1float mp2float mp3float dca libopus amrnb amrwb srt ssa".split()
-)
+#: What people's cameras, telephones, screen recorders and editors write, by the names of codecs.
+PICTURE_CODECS: Final = frozenset({
+    "apng", "av1", "cinepak", "dnxhd", "dvvideo", "ffv1", "flv1", "gif", "h263", "h264", "hevc", "huffyuv", "mjpeg",
+    "mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "png", "prores", "qtrle", "rawvideo",
+    "svq3", "theora", "vc1", "vp8", "vp9", "wmv1", "wmv2", "wmv3",
+})  # fmt: skip
+SOUND_CODECS: Final = frozenset({
+    "aac", "ac3", "adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "alac", "amr_nb", "amr_wb", "dts", "eac3", "flac", "mp1",
+    "mp2", "mp3", "opus", "pcm_alaw", "pcm_bluray", "pcm_f32be", "pcm_f32le", "pcm_f64le", "pcm_mulaw", "pcm_s16be",
+    "pcm_s16le", "pcm_s24be", "pcm_s24le", "pcm_s32be", "pcm_s32le", "pcm_s8", "pcm_u8", "vorbis", "wmapro", "wmav1",
+    "wmav2",
+})  # fmt: skip
+CAPTION_CODECS: Final = frozenset({"ass", "mov_text", "subrip", "text", "webvtt"})
+#: Decoders that are called otherwise than what they decode.
+_DECODERS: Final = (
+    "amrnb", "amrwb", "dca", "flv", "libaom-av1", "libdav1d", "libopus", "mp1float", "mp2float", "mp3float", "msmpeg4",
+    "srt", "ssa",
+)  # fmt: skip
 #: Decoding a picture that lies about its size in the header stops here.
 _MOST_PIXELS: Final = 2 * MOST_VIDEO_PIXELS
 _GUARDS: Final[Mapping[str, Any]] = {
     "protocol_whitelist": "file",
     "format_whitelist": FORMATS,
-    "codec_whitelist": _DECODERS,
+    "codec_whitelist": ",".join((*sorted(PICTURE_CODECS | SOUND_CODECS | CAPTION_CODECS), *_DECODERS)),
     "max_pixels": _MOST_PIXELS,
     "max_streams": 100,
 }
-_QUIET: Final = ("-nostdin", "-hide_banner", "-y")
+#: What cannot be decoded is left out, however much that is: whether enough is there is seen afterwards.
+_ALWAYS: Final = ("-nostdin", "-hide_banner", "-y", "-max_error_rate", "1")
 #: Fewer mappings of memory for the many threads of an encoder, so that the limit of it means something.
 _ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "2"}
 _MB: Final = 1 << 20
@@ -157,16 +160,23 @@ def source(name: str = SOURCE, **options: Any) -> Any:
     return ffmpeg.input(f"file:{name}", **_GUARDS, **options)
 
 
+def output(*streams_and_name: Any, **options: Any) -> Any:
+    """An output of ffmpeg-python: streams, then the name of a file of the folder."""
+    *streams, name = streams_and_name
+    return ffmpeg.output(*streams, name, **options)
+
+
 def command(*outputs: Any) -> list[str]:
     """The arguments for ``run`` of outputs of ffmpeg-python."""
     arguments: list[str] = ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))
     return arguments
 
 
-def probe(
-    tools: Tools, entries: str, *, folder: Path, name: str = SOURCE, checkpoint: Callable[[], None]
-) -> dict[str, Any]:
-    """What ffprobe says of ``entries`` (as in its ``-show_entries``) of a file. Raises Unsuccessful, confined.Overrun."""
+def probe(tools: Tools, entries: str, *, folder: Path, checkpoint: Callable[[], None]) -> dict[str, Any]:
+    """What ffprobe says of the source's ``entries`` (as in its ``-show_entries``).
+
+    Raises Unsuccessful, confined.Overrun.
+    """
     lines: list[bytes] = []
     size = 0
 
@@ -176,17 +186,8 @@ def probe(
         if size <= _MOST_JSON:
             lines.append(line)
 
-    guards = [word for option, value in _GUARDS.items() for word in (f"-{option}", str(value))]
-    ended = confined.run(
-        [tools.ffprobe, "-hide_banner", "-v", "error", *guards, "-of", "json=compact=1", "-show_entries", entries]
-        + [f"file:{name}"],
-        folder=folder,
-        limits=LOOKING,
-        on_line=take,
-        checkpoint=checkpoint,
-        environment=_ENVIRONMENT,
-    )
-    if ended.code != 0 or size > _MOST_JSON:
+    ended = _probe(tools, ["-of", "json=compact=1", "-show_entries", entries], folder, take, checkpoint)
+    if size > _MOST_JSON:
         raise Unsuccessful(ended)
     said: dict[str, Any] = json.loads(b"\n".join(lines))
     return said
@@ -206,10 +207,20 @@ def packets(
             return False
         return True
 
+    asked = ["-of", "csv=p=0", "-select_streams", str(stream), "-show_entries", "packet=pts_time,flags"]
+    _probe(tools, asked, folder, take, checkpoint)
+
+
+def _probe(
+    tools: Tools,
+    asked: list[str],
+    folder: Path,
+    take: Callable[[bytes], bool | None],
+    checkpoint: Callable[[], None],
+) -> Ended:
     guards = [word for option, value in _GUARDS.items() for word in (f"-{option}", str(value))]
     ended = confined.run(
-        [tools.ffprobe, "-hide_banner", "-v", "error", *guards, "-of", "csv=p=0", "-select_streams", str(stream)]
-        + ["-show_entries", "packet=pts_time,flags", f"file:{SOURCE}"],
+        [tools.ffprobe, "-hide_banner", "-v", "error", *guards, *asked, f"file:{SOURCE}"],
         folder=folder,
         limits=LOOKING,
         on_line=take,
@@ -218,6 +229,7 @@ def packets(
     )
     if ended.code != 0:
         raise Unsuccessful(ended)
+    return ended
 
 
 def run(
@@ -239,7 +251,7 @@ def run(
         raise ValueError("An input without its guards.")
     progress = _Progress(on_time)
     ended = confined.run(
-        [tools.ffmpeg, *_QUIET, "-v", level, "-progress", "pipe:1", "-stats_period", "1", *arguments],
+        [tools.ffmpeg, *_ALWAYS, "-v", level, "-progress", "pipe:1", "-stats_period", "1", *arguments],
         folder=folder,
         limits=limits,
         on_line=progress.take,

@@ -1,5 +1,9 @@
-"""What is in a video or sound file, as ffprobe reads it. Nothing is decoded; what the file says of itself may be wrong."""
+"""What is in a video or sound file, as ffprobe reads it.
 
+Nothing is decoded, and what a file says of itself may be wrong.
+"""
+
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -24,6 +28,11 @@ _ENTRIES: Final = (
 )
 #: Seconds that no recording has: what says so does not know.
 _ABSURD: Final = 1e7
+#: Pictures a second that a stream may have.
+_FASTEST: Final = 240
+#: Seconds that a picture is shown where nothing tells.
+_A_PICTURE: Final = 0.04
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +46,8 @@ class Video:
         sar: width of a stored pixel by its height, as (numerator, denominator).
         matrix: how it is turned and mirrored to be shown: (a, b, c, d) of the display matrix's corner, each -1, 0 or 1;
             (1, 0, 0, 1) is as stored. x' = ax + cy, y' = bx + dy, with y downwards.
-        rates: pictures a second, on average and the least that hits every time stamp, as fractions; 0/1: not known.
+        average_rate, least_rate: pictures a second, on average, and the least that hits every time stamp, as fractions;
+            (0, 1): not known.
         duration: seconds; 0: not known.
         bitrate: bits a second; 0: not known.
         interlaced: it says that it is.
@@ -147,7 +157,7 @@ def _counted(facts: Facts, folder: Path, tools: Tools, checkpoint: Callable[[], 
     ffmpeg.packets(tools, stream.index, folder=folder, on_packet=see, checkpoint=checkpoint)
     # The last picture is shown for as long as any.
     rate = Fraction(*facts.videos[0].average_rate) if facts.videos else Fraction(0)
-    duration = max(0.0, last - first) + (float(1 / rate) if 1 <= rate <= 240 else 0.04)
+    duration = max(0.0, last - first) + (float(1 / rate) if 1 <= rate <= _FASTEST else _A_PICTURE)
     return replace(facts, duration=duration, stated=False)
 
 
@@ -192,9 +202,7 @@ def _video(stream: dict[str, Any]) -> Video:
         pixels=pixels,
         width=stream["width"],
         height=stream["height"],
-        sar=_ratio(stream.get("sample_aspect_ratio"), ":")
-        if _ratio(stream.get("sample_aspect_ratio"), ":")[0]
-        else (1, 1),
+        sar=_sar(stream.get("sample_aspect_ratio")),
         matrix=next((_matrix(side["displaymatrix"]) for side in sides if "displaymatrix" in side), (1, 0, 0, 1)),
         average_rate=_ratio(stream.get("avg_frame_rate"), "/"),
         least_rate=_ratio(stream.get("r_frame_rate"), "/"),
@@ -259,9 +267,7 @@ def _duration(stream: dict[str, Any]) -> float:
 
 def _language(stream: dict[str, Any]) -> str:
     language = str(stream.get("tags", {}).get("language", "")).lower()
-    return (
-        language if language.isascii() and language.isalpha() and 2 <= len(language) <= 3 and language != "und" else ""
-    )
+    return language if _LANGUAGE.fullmatch(language) and language != "und" else ""
 
 
 def _known(name: str | None) -> str:
@@ -283,6 +289,11 @@ def _whole(value: Any) -> int:
         return 0
 
 
+def _sar(text: str | None) -> tuple[int, int]:
+    numerator, denominator = _ratio(text, ":")
+    return (numerator, denominator) if numerator else (1, 1)
+
+
 def _ratio(text: str | None, sign: str) -> tuple[int, int]:
     """From ``30000/1001`` or ``4:3``; (0, 1) where it says nothing."""
     numerator, _, denominator = (text or "").partition(sign)
@@ -296,9 +307,11 @@ def unreadable(head: bytes) -> Reason:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not head:
         return Reason.EMPTY
-    if text.startswith((b"#extm3u", b"ffconcat", b"v=0", b"[playlist]", b"<asx", b"<smil")) or b"<mpd" in text:
+    if text.startswith((b"#extm3u", b"ffconcat", b"v=0", b"[playlist]", b"<asx", b"<smil")) or (
+        text.startswith(b"<") and b"<mpd" in text
+    ):
         return Reason.PLAYLIST
-    if b"<svg" in text:
+    if text.startswith(b"<") and b"<svg" in text:
         return Reason.DRAWING
     known = (
         b"\x1a\x45\xdf\xa3",

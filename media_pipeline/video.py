@@ -1,0 +1,671 @@
+"""Makes what people watch of a video, or listen to of a sound, by a plan.
+
+The file is decoded once for all sizes, each made from the next larger one, and for the pictures on the time line. Where
+the upload's own stream can be played as it is, it becomes the largest size in the time that copying takes. Streams are
+HLS with fragmented MP4 (RFC 8216), one file each, cut at the same moments.
+"""
+
+import errno
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil, floor
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any, Final
+
+from media_pipeline import ffmpeg, ladder
+from media_pipeline.confined import Ended, Limits, Overrun
+from media_pipeline.ffmpeg import Tools, Unsuccessful
+from media_pipeline.ladder import Picture, Plan, Rung, Storyboard, Track
+from media_pipeline.made import Made
+from media_pipeline.reasons import Missing, Reason
+from media_pipeline.refused import Refused
+
+#: Seconds of a segment. All sizes have a keyframe there.
+SEGMENT: Final = 4
+#: Seconds without a keyframe beyond which an upload's own stream is not kept: one could not jump, or switch, there.
+_LONGEST_SEGMENT: Final = 10.0
+#: Keyframes of a kept stream that are passed on to the other sizes.
+_MOST_SEGMENTS: Final = 8000
+#: Loudness that sound is brought to, and the peak that it must not pass (EBU R 128's units: LUFS, dBTP).
+_LOUDNESS: Final = -16.0
+_PEAK: Final = -1.0
+#: Decibels: silence is not made louder than by so much, and less than this is not worth making anew.
+_MOST_GAIN: Final = 12.0
+_LEAST_GAIN: Final = 1.0
+_SILENCE: Final = -60.0
+_POSTER: Final = 1280
+#: The tallest size that is also made into one file, for whatever cannot play streams.
+_FILE: Final = 720
+_THREADS: Final = min(8, os.cpu_count() or 1)
+_MB: Final = 1 << 20
+_PLAYLIST: Final = "application/vnd.apple.mpegurl"
+_AAC: Final = "mp4a.40.2"
+#: Places, in what cameras of drones and cars write as captions.
+_PLACES: Final = re.compile(r"\b(gps|latitude|longitude)\b|\[lat", re.IGNORECASE)
+#: A decoder that found the stream damaged, as ``[h264 @ 0x55d0] error while decoding MB 3 4``.
+_COMPLAINT: Final = re.compile(r"^\[(h264|hevc|vp8|vp9|av1|mpeg4) @", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class Work:
+    """What has come of a file.
+
+    Attributes:
+        made: the renditions, the largest first.
+        missing: what could not be made although the rest could.
+        cpu: seconds used.
+        log: what the programs said, for the operator.
+    """
+
+    made: list[Made] = field(default_factory=list)
+    missing: set[Missing] = field(default_factory=set)
+    cpu: float = 0.0
+    log: str = ""
+
+
+def make(
+    source: Path,
+    plan: Plan,
+    out: Path,
+    tools: Tools,
+    *,
+    progress: Callable[[float], None],
+    checkpoint: Callable[[], None],
+) -> Work:
+    """Makes all of ``plan`` in the empty folder ``out``. ``progress`` gets the share that is done, from 0 to 1.
+
+    What can be read of a damaged file is made, and the rest said. Raises Refused where nothing can, OSError where the
+    disk is full, and what ``progress`` and ``checkpoint`` raise.
+    """
+    link = out / ffmpeg.SOURCE
+    link.symlink_to(source.absolute())
+    maker = _Maker(plan, out, tools, progress, checkpoint)
+    try:
+        maker.make()
+    except Overrun as overrun:
+        raise Refused(Reason.TOO_MUCH_WORK) from overrun
+    except Unsuccessful as failure:
+        if failure.ended.code == -SIGKILL:  # the machine had no memory left, which is not the file's fault
+            raise
+        raise Refused(Reason.BROKEN) from failure
+    finally:
+        link.unlink()
+    return maker.work
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A stream that was made: its name, and its segments as (seconds, bytes)."""
+
+    name: str
+    segments: list[tuple[float, int]]
+    rung: Rung | None = None
+
+    @property
+    def duration(self) -> float:
+        return sum(seconds for seconds, _ in self.segments)
+
+
+@dataclass(slots=True)
+class _Maker:
+    plan: Plan
+    out: Path
+    tools: Tools
+    progress: Callable[[float], None]
+    checkpoint: Callable[[], None]
+    work: Work = field(default_factory=Work)
+    #: The largest size first.
+    streams: list[_Stream] = field(default_factory=list)
+    sound: _Stream | None = None
+    _done: float = 0.0
+
+    def make(self) -> None:
+        plan = self.plan
+        self.work.missing |= set(plan.missing)
+        track, gain = self._measured(plan.track)
+        kept, moments = self._kept()
+        rungs = ladder.below(kept, plan.rungs) if kept else plan.rungs
+        sheets = plan.storyboard
+        ended, track = self._decode(rungs, track, gain, moments, sheets)
+        if kept and ended and _COMPLAINT.search(ended.errors):
+            # Decoders on this side conceal what is damaged; players may stop there.
+            self._forget(kept.name)
+            rest = tuple(rung for rung in plan.rungs if rung not in rungs)
+            self._decode(rest, None, 0.0, moments, None)
+        self.streams.sort(key=lambda stream: -stream.rung.width if stream.rung else 0)
+        self._check(track)
+        self._describe()
+        if sheets:
+            self._storyboard(sheets)
+        self._file()
+        self._posters()
+        self._captions()
+        self.progress(1.0)
+
+    def _run(
+        self, *outputs: Any, level: str = "error", on_time: Callable[[float], None] = lambda _seconds: None
+    ) -> Ended:
+        try:
+            ended = ffmpeg.run(
+                self.tools,
+                ffmpeg.command(*outputs),
+                folder=self.out,
+                limits=self._limits(),
+                on_time=on_time,
+                checkpoint=self.checkpoint,
+                level=level,
+            )
+        except (Unsuccessful, Overrun) as failure:
+            self._note(failure.ended)
+            if "No space left on device" in failure.ended.errors:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from failure
+            raise
+        self._note(ended)
+        return ended
+
+    def _note(self, ended: Ended) -> None:
+        self.work.cpu += ended.cpu
+        self.work.log += ended.errors
+
+    def _limits(self) -> Limits:
+        """Many times what honest files need."""
+        picture, duration = self.plan.picture, max(self.plan.duration, 1.0)
+        pixels = picture.stored[0] * picture.stored[1] if picture else 0
+        effort = duration * max(1.0, pixels / (1920 * 1080))
+        return Limits(
+            memory=1536 * _MB + pixels * 3 * (24 + 4 * _THREADS),
+            cpu=round(600 + 90 * effort),
+            wall=600 + 90 * effort,
+            stall=120,
+            file_size=round(1024 * _MB + 4 * _MB * duration),
+        )
+
+    def _input(self, **options: Any) -> Any:
+        # More than it says it has, if it has; but not the ten hours that a wrong time stamp would be filled up with.
+        longest = max(self.plan.duration, self.plan.track.duration if self.plan.track else 0.0) * 1.25 + 10
+        return ffmpeg.source(t=f"{longest:.3f}", noautorotate=None, threads=_THREADS, **options)
+
+    # Sound
+
+    def _measured(self, track: Track | None) -> tuple[Track | None, float]:
+        """The track, None where it cannot be read, and the decibels that it is to be made louder by."""
+        if track is None:
+            return None, 0.0
+        sound = self._input()[str(track.index)]
+        sound = sound.filter("aformat", channel_layouts=_layout(track)).filter(
+            "ebur128", peak="true", framelog="verbose"
+        )
+        try:
+            ended = self._run(ffmpeg.output(sound, "-", f="null"), level="info")
+        except Unsuccessful:
+            self.work.missing.add(Missing.SOUND)
+            return None, 0.0
+        return track, _gain(ended.errors)
+
+    def _sound_output(self, source: Any, track: Track, gain: float) -> Any:
+        if track.copy and not gain:
+            return _hls(source[str(track.index)], "sound", acodec="copy")
+        sound = source[str(track.index)].filter("aresample", **{"async": 1, "first_pts": 0})
+        sound = sound.filter("aformat", channel_layouts=_layout(track))
+        if gain:
+            sound = sound.filter("volume", f"{gain:.2f}dB")
+        return _hls(sound, "sound", acodec="aac", ar=track.sample_rate, **{"b:a": track.bitrate})
+
+    # Pictures
+
+    def _kept(self) -> tuple[Rung | None, list[float]]:
+        """The upload's own stream as the largest size, and the moments at which it is cut; None where it cannot be."""
+        rung, picture = self.plan.keep, self.plan.picture
+        if rung is None or picture is None:
+            return None, []
+        times = _Keyframes()
+        try:
+            ffmpeg.packets(self.tools, picture.index, folder=self.out, on_packet=times.see, checkpoint=self.checkpoint)
+            if not times.good:
+                return None, []
+            video = self._input()[str(picture.index)]
+            # Without what encoders, cameras and dashboards say of themselves in it: SEI is unit 6 of H.264, 7.4.1.
+            self._run(_hls(video, rung.name, vcodec="copy", **{"bsf:v": "filter_units=remove_types=6"}))
+            stream = self._read(rung.name, rung)
+            if not _agrees(stream.duration, picture.duration):
+                raise Unsuccessful(Ended(code=0, cpu=0, peak=0, errors=f"{rung.name}: not as long as it says.\n"))
+        except Unsuccessful as failure:
+            self.work.log += failure.ended.errors
+            self._forget(rung.name)
+            return None, []
+        self.streams.append(stream)
+        return rung, times.cuts(self.plan.start)
+
+    def _decode(
+        self,
+        rungs: Sequence[Rung],
+        track: Track | None,
+        gain: float,
+        moments: list[float],
+        storyboard: Storyboard | None,
+    ) -> tuple[Ended | None, Track | None]:
+        """Makes ``rungs``, the sound and the storyboard in one go; without the sound where that stands in the way.
+
+        Returns how it ended, and the track that was made.
+        """
+        try:
+            outputs = list(self._outputs(rungs, track, gain, moments, storyboard))
+            ended = self._run(*outputs, on_time=self._at) if outputs else None
+        except Unsuccessful:
+            if track is None or not (rungs or storyboard):
+                raise
+            self.work.missing.add(Missing.SOUND)
+            return self._decode(rungs, None, 0.0, moments, storyboard)
+        self.streams += [self._read(rung.name, rung) for rung in rungs]
+        if track:
+            self.sound = self._read("sound", None)
+        return ended, track
+
+    def _outputs(
+        self,
+        rungs: Sequence[Rung],
+        track: Track | None,
+        gain: float,
+        moments: list[float],
+        storyboard: Storyboard | None,
+    ) -> Iterator[Any]:
+        source = self._input()
+        if track:
+            yield self._sound_output(source, track, gain)
+        picture = self.plan.picture
+        if picture is None or not (rungs or storyboard):
+            return
+        video = source[str(picture.index)]
+        if picture.deinterlace:
+            video = video.filter("bwdif", mode="send_frame", deint="interlaced")
+        rate = rungs[0].rate if rungs else self.plan.rungs[-1].rate
+        video = video.filter("fps", _fraction(rate))
+        width, height = (rungs[0].width, rungs[0].height) if rungs else (picture.width, picture.height)
+        if storyboard and not rungs:
+            width, height = storyboard.width, storyboard.height
+        video = _upright(video, picture, width, height)
+        for rung in rungs:
+            if rung is not rungs[0]:
+                if rung.rate != rate:
+                    rate = rung.rate
+                    video = video.filter("fps", _fraction(rate))
+                video = video.filter("scale", rung.width, rung.height, flags="bicubic")
+            if rung is rungs[-1] and storyboard is None:
+                yield _encoded(video, rung, moments)
+                return
+            split = video.split()
+            yield _encoded(split[0], rung, moments)
+            video = split[1]
+        if storyboard:
+            video = video.filter("select", f"gte(t,selected_n*{storyboard.every:.6f})")
+            if rungs:
+                video = video.filter("scale", storyboard.width, storyboard.height, flags="bicubic")
+            video = video.filter("setsar", 1).filter("tile", f"{storyboard.columns}x{storyboard.rows}")
+            yield ffmpeg.output(video, "storyboard-%d.jpg", f="image2", fps_mode="vfr", map_metadata=-1, **{"q:v": 5})
+
+    def _at(self, seconds: float) -> None:
+        self._done = max(self._done, min(1.0, seconds / self.plan.duration if self.plan.duration else 1.0))
+        self.progress(0.95 * self._done)
+
+    # What came of it
+
+    def _read(self, name: str, rung: Rung | None) -> _Stream:
+        """What ffmpeg wrote. Raises Refused where there is nothing in it."""
+        playlist = self.out / f"{name}.m3u8"
+        segments = _segments(playlist.read_text()) if playlist.exists() else []
+        if not segments:
+            raise Refused(Reason.BROKEN)
+        return _Stream(name, segments, rung)
+
+    def _forget(self, name: str) -> None:
+        self.streams = [stream for stream in self.streams if stream.name != name]
+        for suffix in ("m3u8", "m4s"):
+            (self.out / f"{name}.{suffix}").unlink(missing_ok=True)
+
+    def _check(self, track: Track | None) -> None:
+        """Says what is shorter than the file promises."""
+        picture = self.plan.picture
+        if picture and any(_falls_short(stream.duration, picture.duration) for stream in self.streams):
+            self.work.missing.add(Missing.END)
+        elif track and self.sound and _falls_short(self.sound.duration, track.duration):
+            self.work.missing.add(Missing.SOUND if picture else Missing.END)
+
+    def _describe(self) -> None:
+        """The playlists as renditions, and one that names them all."""
+        for stream in self.streams:
+            assert stream.rung
+            made = self._made_of(stream, _h264(self.out / f"{stream.name}.m4s"))
+            self.work.made.append(made)
+        if self.sound:
+            self.work.made.append(self._made_of(self.sound, _AAC))
+        rates = {stream.name: stream.rung.rate for stream in self.streams if stream.rung}
+        path = self.out / "master.m3u8"
+        path.write_text(master(self.work.made, rates))
+        self.work.made.append(Made(name="master", kind="stream", path=path, content_type=_PLAYLIST))
+
+    def _made_of(self, stream: _Stream, codecs: str) -> Made:
+        size = sum(size for _, size in stream.segments)
+        return Made(
+            name=stream.name,
+            kind="stream",
+            path=self.out / f"{stream.name}.m3u8",
+            extra=(self.out / f"{stream.name}.m4s",),
+            content_type=_PLAYLIST,
+            width=stream.rung.width if stream.rung else None,
+            height=stream.rung.height if stream.rung else None,
+            bitrate=round(size * 8 / stream.duration),
+            peak_bitrate=max(round(size * 8 / seconds) for seconds, size in stream.segments),
+            codecs=codecs,
+        )
+
+    def _storyboard(self, storyboard: Storyboard) -> None:
+        sheets = sorted(self.out.glob("storyboard-*.jpg"), key=lambda path: int(path.stem.partition("-")[2]))
+        if not sheets or not self.streams:
+            self.work.missing.add(Missing.STORYBOARD)
+            return
+        path = self.out / "storyboard.vtt"
+        path.write_text(times(storyboard, self.streams[0].duration, len(sheets)))
+        self.work.made.append(
+            Made(
+                name="storyboard",
+                kind="storyboard",
+                path=path,
+                extra=tuple(sheets),
+                content_type="text/vtt",
+                width=storyboard.width,
+                height=storyboard.height,
+            )
+        )
+
+    def _file(self) -> None:
+        """One file of the largest size that is no taller than 720p, by copying."""
+        fits = [
+            stream for stream in self.streams if stream.rung and min(stream.rung.width, stream.rung.height) <= _FILE
+        ]
+        stream = fits[0] if fits else next(iter(self.streams), None)
+        parts = [ffmpeg.source(f"{one.name}.m4s") for one in (stream, self.sound) if one]
+        name, kind = (f"{stream.name}.mp4", "video/mp4") if stream else ("sound.m4a", "audio/mp4")
+        self._run(ffmpeg.output(*parts, name, c="copy", f="mp4", movflags="+faststart", **_NO_METADATA))
+        rung = stream.rung if stream else None
+        self.work.made.append(
+            Made(
+                name=name,
+                kind="file",
+                path=self.out / name,
+                content_type=kind,
+                width=rung.width if rung else None,
+                height=rung.height if rung else None,
+            )
+        )
+
+    def _posters(self) -> None:
+        """Of some keyframes, the one with most in it: not the black that many begin with."""
+        if not self.streams:
+            return
+        stream = min(self.streams, key=lambda stream: abs((stream.rung.width if stream.rung else 0) - _POSTER))
+        assert stream.rung
+        width, height = ladder.fit(stream.rung.width, stream.rung.height, _POSTER, _POSTER)
+        outputs = []
+        for number, moment in enumerate(self.plan.stills):
+            seek = min(moment, max(0.0, stream.duration - 0.5))
+            picture = ffmpeg.source(f"{stream.name}.m4s", ss=f"{seek:.3f}", noaccurate_seek=None, skip_frame="nokey")
+            split = picture["v:0"].filter("scale", width, height, out_range="pc").split()
+            options = {"vframes": 1, "map_metadata": -1, "fps_mode": "passthrough"}
+            outputs.append(
+                ffmpeg.output(split[0], f"poster-{number}.jpg", f="image2", update=1, **{"q:v": 3}, **options)
+            )
+            outputs.append(ffmpeg.output(split[1], f"poster-{number}.webp", f="webp", vcodec="libwebp", quality=80, **options))
+        self._run(*outputs)
+        jpegs = sorted(self.out.glob("poster-*.jpg"), key=lambda path: path.stat().st_size)
+        for suffix, kind in (("jpg", "image/jpeg"), ("webp", "image/webp")):
+            path = self.out / f"poster.{suffix}"
+            jpegs[-1].with_suffix(f".{suffix}").rename(path)
+            self.work.made.append(
+                Made(name=path.name, kind="poster", path=path, content_type=kind, width=width, height=height)
+            )
+        for path in self.out.glob("poster-*"):
+            path.unlink()
+
+    def _captions(self) -> None:
+        if not self.plan.texts:
+            return
+        source = self._input()
+        try:
+            self._run(
+                *[
+                    ffmpeg.output(
+                        source[str(text.index)], f"{text.name}.vtt", scodec="webvtt", f="webvtt", **_NO_METADATA
+                    )
+                    for text in self.plan.texts
+                ]
+            )
+        except Unsuccessful:
+            self.work.missing.add(Missing.CAPTIONS)
+        for text in self.plan.texts:
+            path = self.out / f"{text.name}.vtt"
+            words = path.read_text(errors="replace") if path.exists() else ""
+            if "-->" not in words or _PLACES.search(words):
+                path.unlink(missing_ok=True)
+                continue
+            self.work.made.append(
+                Made(name=path.name, kind="captions", path=path, content_type="text/vtt", codecs=text.language)
+            )
+
+
+_NO_METADATA: Final = {"map_metadata": -1, "map_chapters": -1}
+
+
+def _hls(stream: Any, name: str, **options: Any) -> Any:
+    return ffmpeg.output(
+        stream,
+        f"{name}.m3u8",
+        f="hls",
+        hls_time=SEGMENT,
+        hls_playlist_type="vod",
+        hls_segment_type="fmp4",
+        hls_flags="single_file",
+        hls_segment_filename=f"{name}.m4s",
+        **_NO_METADATA,
+        **options,
+    )
+
+
+def _encoded(video: Any, rung: Rung, moments: list[float]) -> Any:
+    keyframes = ",".join(f"{moment:.3f}" for moment in moments) or f"expr:gte(t,n_forced*{SEGMENT})"
+    return _hls(
+        video,
+        rung.name,
+        vcodec="libx264",
+        preset="veryfast",
+        crf=21,
+        maxrate=rung.most,
+        bufsize=2 * rung.most,
+        g=ceil(rung.rate * _LONGEST_SEGMENT),
+        sc_threshold=0,
+        force_key_frames=keyframes,
+        threads=_THREADS,
+        color_range="tv",
+        colorspace="bt709",
+        color_primaries="bt709",
+        color_trc="bt709",
+        **{"profile:v": "high"},
+    )
+
+
+def _upright(video: Any, picture: Picture, width: int, height: int) -> Any:
+    """The pictures as they are shown, ``width`` by ``height``, in the colours of BT.709."""
+    if picture.holes:
+        split = video.filter("format", "rgba").split()
+        white = split[0].filter("drawbox", color="white@1", t="fill", replace=1)
+        video = white.overlay(split[1], format="auto")
+    turned = not picture.matrix[0]
+    if picture.crop:
+        stored = picture.stored
+        video = video.filter("crop", stored[0] - stored[0] % 2, stored[1] - stored[1] % 2, 0, 0)
+    size = (height, width) if turned else (width, height)
+    if picture.tone_map or picture.convert:
+        # Smaller first: what follows costs by the pixel.
+        video = _to_bt709(video.filter("scale", *size, flags="bicubic"), picture)
+    else:
+        ranges = {"in_range": "pc"} if picture.full_range else {}
+        video = video.filter(
+            "scale",
+            *size,
+            flags="bicubic",
+            in_color_matrix=picture.matrix_in,
+            out_color_matrix="bt709",
+            out_range="tv",
+            **ranges,
+        )
+    video = video.filter("format", "yuv420p").filter("setsar", 1)
+    for name, options in _TURNS[picture.matrix]:
+        video = video.filter(name, **options)
+    return video
+
+
+#: Filters that show a picture upright, by the corner of its display matrix.
+_TURNS: Final[dict[tuple[int, int, int, int], tuple[tuple[str, dict[str, str]], ...]]] = {
+    (1, 0, 0, 1): (),
+    (-1, 0, 0, 1): (("hflip", {}),),
+    (1, 0, 0, -1): (("vflip", {}),),
+    (-1, 0, 0, -1): (("hflip", {}), ("vflip", {})),
+    (0, 1, -1, 0): (("transpose", {"dir": "clock"}),),
+    (0, -1, 1, 0): (("transpose", {"dir": "cclock"}),),
+    (0, 1, 1, 0): (("transpose", {"dir": "cclock_flip"}),),
+    (0, -1, -1, 0): (("transpose", {"dir": "clock_flip"}),),
+}
+
+
+def _to_bt709(video: Any, picture: Picture) -> Any:
+    known = {"matrixin": "2020_ncl", "primariesin": "2020"}
+    if not picture.tone_map:
+        return video.filter(
+            "zscale", **known, transferin="709", primaries="709", matrix="709", transfer="709", range="tv"
+        )
+    video = video.filter("zscale", **known, transferin=picture.transfer, transfer="linear", npl=100)
+    video = video.filter("format", "gbrpf32le").filter("zscale", primaries="709")
+    video = video.filter("tonemap", tonemap="hable", desat=0)
+    return video.filter("zscale", transfer="709", matrix="709", range="tv")
+
+
+@dataclass(slots=True)
+class _Keyframes:
+    """Where a stream can be cut."""
+
+    first: float = float("inf")
+    last: float = 0.0
+    keys: list[float] = field(default_factory=list)
+
+    def see(self, seconds: float, key: bool) -> None:
+        self.first, self.last = min(self.first, seconds), max(self.last, seconds)
+        if key:
+            self.keys.append(seconds)
+
+    @property
+    def good(self) -> bool:
+        """It begins with one, and there are enough."""
+        gaps = [after - before for before, after in zip(self.keys, [*self.keys[1:], self.last], strict=True)]
+        return (
+            bool(self.keys) and self.keys[0] <= self.first + 0.001 and max(gaps) <= _LONGEST_SEGMENT and min(gaps) >= 0
+        )
+
+    def cuts(self, start: float) -> list[float]:
+        """Where ffmpeg cuts it, in seconds from ``start``: at the first keyframe after each whole segment."""
+        cuts = [0.0]
+        for key in self.keys[1:]:
+            if key - self.keys[0] >= SEGMENT * len(cuts):
+                cuts.append(key - start)
+        return cuts[:_MOST_SEGMENTS]
+
+
+def _layout(track: Track) -> str:
+    return "stereo" if track.channels > 1 else "mono"
+
+
+def _gain(said: str) -> float:
+    """Decibels, from the summary of the filter ebur128; 0 where that is not worth it."""
+    loudness = re.findall(r"^\s*I:\s+(-?[\d.]+) LUFS", said, re.MULTILINE)
+    peaks = re.findall(r"^\s*Peak:\s+(-?[\d.]+) dBFS", said, re.MULTILINE)
+    if not loudness or not peaks or float(loudness[-1]) < _SILENCE:
+        return 0.0
+    gain = min(_LOUDNESS - float(loudness[-1]), _MOST_GAIN, _PEAK - float(peaks[-1]))
+    return gain if abs(gain) >= _LEAST_GAIN else 0.0
+
+
+def _fraction(rate: Fraction) -> str:
+    return f"{rate.numerator}/{rate.denominator}"
+
+
+def _tolerance(duration: float) -> float:
+    return max(0.5, 0.02 * duration)
+
+
+def _agrees(made: float, expected: float) -> bool:
+    return abs(made - expected) <= _tolerance(expected)
+
+
+def _falls_short(made: float, expected: float) -> bool:
+    return made < expected - _tolerance(expected)
+
+
+def _segments(playlist: str) -> list[tuple[float, int]]:
+    """Seconds and bytes of each segment of a playlist whose segments are parts of one file (RFC 8216, 4.3.2)."""
+    seconds = [float(value) for value in re.findall(r"^#EXTINF:([\d.]+)", playlist, re.MULTILINE)]
+    sizes = [int(value) for value in re.findall(r"^#EXT-X-BYTERANGE:(\d+)", playlist, re.MULTILINE)]
+    return [(length, size) for length, size in zip(seconds, sizes, strict=True) if length > 0]
+
+
+def _h264(path: Path) -> str:
+    """The codec of a file as RFC 6381 has it, from its decoder's configuration (ISO/IEC 14496-15, 5.3.3.1)."""
+    with path.open("rb") as file:
+        head = file.read(64 * 1024)
+    at = head.index(b"avcC") + 4
+    return f"avc1.{head[at + 1 : at + 4].hex()}"
+
+
+def master(streams: Sequence[Made], rates: dict[str, Fraction]) -> str:
+    """The playlist that names all streams (RFC 8216, 4.3.4): ``streams`` are sizes, the largest first, and the sound,
+    which has no width. ``rates``: pictures a second, by name."""
+    lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    sound = next((stream for stream in streams if stream.width is None), None)
+    sizes = [stream for stream in streams if stream.width is not None]
+    if sound and sizes:
+        lines.append(
+            f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="sound",DEFAULT=YES,AUTOSELECT=YES,URI="{sound.path.name}"'
+        )
+    for stream in sizes or [sound]:
+        assert stream
+        beside = [sound] if sound and sizes else []
+        peak = sum(one.peak_bitrate or 0 for one in (stream, *beside))
+        average = sum(one.bitrate or 0 for one in (stream, *beside))
+        words = [f"BANDWIDTH={peak}", f"AVERAGE-BANDWIDTH={average}"]
+        words.append(f'CODECS="{",".join(one.codecs for one in (stream, *beside))}"')
+        if stream.width:
+            words.append(f"RESOLUTION={stream.width}x{stream.height}")
+            words.append(f"FRAME-RATE={float(rates[stream.name]):.3f}")
+        if beside:
+            words.append('AUDIO="sound"')
+        lines += [f"#EXT-X-STREAM-INF:{','.join(words)}", stream.path.name]
+    return "\n".join([*lines, ""])
+
+
+def times(storyboard: Storyboard, duration: float, sheets: int) -> str:
+    """Which part of which sheet shows which moment, as players read it: WebVTT whose cues are media fragments."""
+    lines = ["WEBVTT", ""]
+    a_sheet = storyboard.columns * storyboard.rows
+    count = min(sheets * a_sheet, max(1, ceil(duration / storyboard.every - 1e-6)))
+    for number in range(count):
+        begin, end = number * storyboard.every, min(duration, (number + 1) * storyboard.every)
+        row, column = divmod(number % a_sheet, storyboard.columns)
+        at = f"{column * storyboard.width},{row * storyboard.height},{storyboard.width},{storyboard.height}"
+        lines += [f"{_clock(begin)} --> {_clock(end)}", f"storyboard-{number // a_sheet + 1}.jpg#xywh={at}", ""]
+    return "\n".join(lines)
+
+
+def _clock(seconds: float) -> str:
+    whole = floor(seconds * 1000 + 0.5)
+    return f"{whole // 3_600_000:02}:{whole // 60_000 % 60:02}:{whole // 1000 % 60:02}.{whole % 1000:03}"
