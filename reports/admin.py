@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from jobs.admin import LookOnly, badge
 from jobs.models import CODE_LENGTH, clean_code
 from reports.kinds import KINDS
-from reports.models import Report, ReportDownload, State
+from reports.models import Report, ReportDownload, SavedReport, State
 
 if TYPE_CHECKING:
     DownloadTable = admin.TabularInline[ReportDownload, Report]
@@ -99,3 +99,15 @@ class ReportAdmin(LookOnly):
     def times_downloaded(self, report: Report) -> int:
         times: int = getattr(report, "times", 0)
         return times
+
+
+@admin.register(SavedReport)
+class SavedReportAdmin(LookOnly):
+    """What comes by itself, to whom, and what kept it from coming."""
+
+    list_display = ("name", "owner", "kind", "format", "every", "next_at", "problem")
+    list_filter = ("every",)
+    list_per_page = 50
+    list_select_related = ("owner",)
+    ordering = ("next_at", "name")
+    sortable_by = ()

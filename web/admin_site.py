@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from jobs.overview import overview
 
-SECTIONS: Final = ("jobs", "django_celery_beat", "reports", "orders", "catalog", "accounts")
+SECTIONS: Final = ("jobs", "django_celery_beat", "reports", "media_pipeline", "orders", "catalog", "accounts")
 PAGES: Final = ("Job", "QueueState", "Worker", "Breaker", "ScheduledRun", "PeriodicTask")
 
 

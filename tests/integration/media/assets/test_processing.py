@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
+from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
 
@@ -213,3 +214,24 @@ def test_two_people_have_the_same_file_each(send, work, storage):
     services.delete_asset(asset=Asset.objects.select_related("job").get(pk=mine.pk), actor=mine.owner)
     assert stored(storage) == named(theirs)
     assert theirs.renditions.filter(kind=RenditionKind.PICTURE).count() == 9
+
+
+# --- operators -------------------------------------------------------------------------------------------------------
+
+
+def test_an_operator_sees_what_it_cost_and_has_it_made_again(client, send, work):
+    asset = send()
+    work()
+    client.force_login(PersonFactory(is_staff=True, is_superuser=True))
+    listed = client.get(reverse("admin:media_pipeline_asset_changelist"), {"outcome": "ready", "kind": "picture"})
+    assert "holiday.png" in listed.content.decode()
+    row = client.get(reverse("admin:media_pipeline_asset_change", args=[asset.pk])).content.decode()
+    assert "w640.webp" in row
+    assert asset.original_key not in row
+    chosen = {"action": "make_again", "_selected_action": [str(asset.pk)]}
+    address = reverse("admin:media_pipeline_asset_changelist")
+    assert client.post(address, chosen).status_code == 200
+    assert Job.objects.count() == 1
+    client.post(address, chosen | {"confirmed": "yes"})
+    assert Job.objects.filter(state=JobState.WAITING).count() == 1
+    assert work() == ["succeeded"]
