@@ -10,6 +10,7 @@
 
   const form = document.querySelector("[data-upload-form]");
   const input = form.querySelector("input[type=file]");
+  const choose = form.querySelector("[data-choose]");
   const drop = form.querySelector("[data-drop]");
   const list = document.querySelector("[data-uploads]");
   const row = document.querySelector("[data-upload-row]").content.firstElementChild;
@@ -22,8 +23,9 @@
   function size(bytes) {
     const power = Math.min(3, Math.floor(Math.log(Math.max(bytes, 1)) / Math.log(1024)));
     const unit = ["byte", "kilobyte", "megabyte", "gigabyte"][power];
-    const digits = power > 1 ? 1 : 0;
-    const shown = new Intl.NumberFormat(root.lang, { style: "unit", unit, maximumFractionDigits: digits });
+    const unitDisplay = power ? "short" : "long";
+    const maximumFractionDigits = power > 1 ? 1 : 0;
+    const shown = new Intl.NumberFormat(root.lang, { style: "unit", unit, unitDisplay, maximumFractionDigits });
     return shown.format(bytes / 1024 ** power);
   }
 
@@ -166,7 +168,7 @@
       files.splice(files.indexOf(this), 1);
       this.element.remove();
       list.hidden = !files.length;
-      input.focus();
+      choose.focus();
       if (over !== "waiting" || this.upload.url) await this.upload.abort(true).catch(() => {});
       next();
     }
@@ -192,6 +194,7 @@
   }
 
   form.querySelector("[data-without-script]").hidden = true;
+  choose.addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
     add(input.files);
     input.value = "";
