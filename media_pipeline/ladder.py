@@ -170,7 +170,9 @@ def plan(facts: Facts, *, decodes: AbstractSet[str], tone_maps: bool) -> Plan:
         missing.add(Missing.SOUND)
     if any(captions.codec not in CAPTION_CODECS for captions in facts.captions):
         missing.add(Missing.CAPTIONS)
-    picture, keep, rungs = None, None, ()
+    picture: Picture | None = None
+    keep: Rung | None = None
+    rungs: tuple[Rung, ...] = ()
     if video is not None:
         picture = _picture(video, facts, tone_maps=tone_maps)
         if (_is_hdr(video) and not picture.tone_map) or video.dolby_vision == _ITS_OWN_COLOURS:
@@ -295,7 +297,7 @@ def _rungs(video: Video, picture: Picture, facts: Facts) -> tuple[Rung, ...]:
 
 
 def fit(width: int, height: int, long: int, short: int) -> tuple[int, int]:
-    """The size, of even sides, at which a picture fits into a box that lies or stands as it does: never a larger one."""
+    """The size, of even sides, of a picture in a box that lies or stands as it does: never a larger one."""
     scale = min(Fraction(1), Fraction(long, max(width, height)), Fraction(short, min(width, height)))
     if scale == 1:
         return max(2, width - width % 2), max(2, height - height % 2)
@@ -324,7 +326,8 @@ def _most(size: tuple[int, int], per_second: Fraction, video: Video, picture: Pi
 
 def _well_spent(pixels: int, per_second: Fraction) -> float:
     """Bits a second beyond which people see no difference."""
-    return _MOST_AT_1080P * float(pixels / _1080P) ** _POWER * (_FAST if per_second > _SLOW else 1)
+    share: float = (pixels / _1080P) ** _POWER
+    return _MOST_AT_1080P * share * (_FAST if per_second > _SLOW else 1)
 
 
 def _bitrate(video: Video, facts: Facts) -> int:

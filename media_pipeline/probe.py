@@ -165,7 +165,9 @@ def read(said: dict[str, Any], *, size: int) -> Facts:
     """Facts from what ffprobe said in JSON."""
     streams = said.get("streams", [])
     container = said.get("format", {})
-    videos, sounds, captions = [], [], []
+    videos: list[Video] = []
+    sounds: list[Sound] = []
+    captions: list[Captions] = []
     for stream in streams:
         match stream.get("codec_type"):
             case "video" if not _is_cover(stream) and stream.get("width") and stream.get("height"):
@@ -174,7 +176,7 @@ def read(said: dict[str, Any], *, size: int) -> Facts:
                 sounds.append(_sound(stream))
             case "subtitle":
                 captions.append(_captions(stream))
-    longest = max((stream.duration for stream in (*videos, *sounds)), default=0.0)
+    longest = max([*(video.duration for video in videos), *(sound.duration for sound in sounds)], default=0.0)
     return Facts(
         container=container.get("format_name", ""),
         size=size,
@@ -315,7 +317,6 @@ def unreadable(head: bytes) -> Reason:
         return Reason.DRAWING
     known = (
         b"\x1a\x45\xdf\xa3",
-        b"RIFF",
         b"FLV\x01",
         b"OggS",
         b"ID3",
@@ -323,6 +324,7 @@ def unreadable(head: bytes) -> Reason:
         b"\x30\x26\xb2\x75",
         b"fLaC",
     )
-    if head.startswith(known) or head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}:
+    riff = head.startswith(b"RIFF") and head[8:12] in {b"AVI ", b"WAVE"}
+    if riff or head.startswith(known) or head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}:
         return Reason.BROKEN
     return Reason.NOT_MEDIA

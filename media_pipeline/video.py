@@ -137,6 +137,8 @@ class _Maker:
             rest = tuple(rung for rung in plan.rungs if rung not in rungs)
             self._decode(rest, None, 0.0, moments, None)
         self.streams.sort(key=lambda stream: -stream.rung.width if stream.rung else 0)
+        if not self.streams and not self.sound:
+            raise Refused(Reason.BROKEN)
         self._check(track)
         self._describe()
         if sheets:
@@ -225,20 +227,22 @@ class _Maker:
         times = _Keyframes()
         try:
             ffmpeg.packets(self.tools, picture.index, folder=self.out, on_packet=times.see, checkpoint=self.checkpoint)
-            if not times.good:
-                return None, []
-            video = self._input()[str(picture.index)]
-            # Without what encoders, cameras and dashboards say of themselves in it: SEI is unit 6 of H.264, 7.4.1.
-            self._run(_hls(video, rung.name, vcodec="copy", **{"bsf:v": "filter_units=remove_types=6"}))
-            stream = self._read(rung.name, rung)
-            if not _agrees(stream.duration, picture.duration):
-                raise Unsuccessful(Ended(code=0, cpu=0, peak=0, errors=f"{rung.name}: not as long as it says.\n"))
-        except Unsuccessful as failure:
-            self.work.log += failure.ended.errors
+            stream = self._copied(rung, picture) if times.good else None
+        except Unsuccessful:
+            stream = None
+        if stream is None:
             self._forget(rung.name)
             return None, []
         self.streams.append(stream)
         return rung, times.cuts(self.plan.start)
+
+    def _copied(self, rung: Rung, picture: Picture) -> _Stream | None:
+        """None where it does not come to what it says that it is."""
+        video = self._input()[str(picture.index)]
+        # Without what encoders, cameras and dashboards say of themselves in it: SEI is unit 6 of H.264, 7.4.1.
+        self._run(_hls(video, rung.name, vcodec="copy", **{"bsf:v": "filter_units=remove_types=6"}))
+        stream = self._read(rung.name, rung)
+        return stream if stream and _agrees(stream.duration, picture.duration) else None
 
     def _decode(
         self,
@@ -260,7 +264,10 @@ class _Maker:
                 raise
             self.work.missing.add(Missing.SOUND)
             return self._decode(rungs, None, 0.0, moments, storyboard)
-        self.streams += [self._read(rung.name, rung) for rung in rungs]
+        streams = [self._read(rung.name, rung) for rung in rungs]
+        if not all(streams):
+            raise Refused(Reason.BROKEN)
+        self.streams += [stream for stream in streams if stream]
         if track:
             self.sound = self._read("sound", None)
         return ended, track
@@ -281,31 +288,23 @@ class _Maker:
             return
         video = source[str(picture.index)]
         if picture.deinterlace:
-            video = video.filter("bwdif", mode="send_frame", deint="interlaced")
+            better = "bwdif" in self.tools.filters
+            video = video.filter("bwdif" if better else "yadif", mode="send_frame", deint="interlaced")
         rate = rungs[0].rate if rungs else self.plan.rungs[-1].rate
-        video = video.filter("fps", _fraction(rate))
-        width, height = (rungs[0].width, rungs[0].height) if rungs else (picture.width, picture.height)
-        if storyboard and not rungs:
-            width, height = storyboard.width, storyboard.height
-        video = _upright(video, picture, width, height)
+        largest = rungs[0] if rungs else storyboard
+        assert largest
+        video = _upright(video.filter("fps", _fraction(rate)), picture, largest.width, largest.height)
         for rung in rungs:
+            if rung.rate != rate:
+                rate = rung.rate
+                video = video.filter("fps", _fraction(rate))
             if rung is not rungs[0]:
-                if rung.rate != rate:
-                    rate = rung.rate
-                    video = video.filter("fps", _fraction(rate))
-                video = video.filter("scale", rung.width, rung.height, flags="bicubic")
-            if rung is rungs[-1] and storyboard is None:
-                yield _encoded(video, rung, moments)
-                return
-            split = video.split()
-            yield _encoded(split[0], rung, moments)
-            video = split[1]
+                video = _scaled(video, rung)
+            copies = video.split()
+            yield _encoded(copies[0], rung, moments)
+            video = copies[1]
         if storyboard:
-            video = video.filter("select", f"gte(t,selected_n*{storyboard.every:.6f})")
-            if rungs:
-                video = video.filter("scale", storyboard.width, storyboard.height, flags="bicubic")
-            video = video.filter("setsar", 1).filter("tile", f"{storyboard.columns}x{storyboard.rows}")
-            yield ffmpeg.output(video, "storyboard-%d.jpg", f="image2", fps_mode="vfr", map_metadata=-1, **{"q:v": 5})
+            yield _sheets(video, storyboard)
 
     def _at(self, seconds: float) -> None:
         self._done = max(self._done, min(1.0, seconds / self.plan.duration if self.plan.duration else 1.0))
@@ -313,13 +312,11 @@ class _Maker:
 
     # What came of it
 
-    def _read(self, name: str, rung: Rung | None) -> _Stream:
-        """What ffmpeg wrote. Raises Refused where there is nothing in it."""
+    def _read(self, name: str, rung: Rung | None) -> _Stream | None:
+        """What ffmpeg wrote; None where there is nothing in it."""
         playlist = self.out / f"{name}.m3u8"
         segments = _segments(playlist.read_text()) if playlist.exists() else []
-        if not segments:
-            raise Refused(Reason.BROKEN)
-        return _Stream(name, segments, rung)
+        return _Stream(name, segments, rung) if segments else None
 
     def _forget(self, name: str) -> None:
         self.streams = [stream for stream in self.streams if stream.name != name]
@@ -331,7 +328,7 @@ class _Maker:
         picture = self.plan.picture
         if picture and any(_falls_short(stream.duration, picture.duration) for stream in self.streams):
             self.work.missing.add(Missing.END)
-        elif track and self.sound and _falls_short(self.sound.duration, track.duration):
+        elif track and _falls_short(self.sound.duration if self.sound else 0.0, track.duration):
             self.work.missing.add(Missing.SOUND if picture else Missing.END)
 
     def _describe(self) -> None:
@@ -409,19 +406,29 @@ class _Maker:
         stream = min(self.streams, key=lambda stream: abs((stream.rung.width if stream.rung else 0) - _POSTER))
         assert stream.rung
         width, height = ladder.fit(stream.rung.width, stream.rung.height, _POSTER, _POSTER)
+        moments = sorted({f"{min(moment, max(0.0, stream.duration - 0.5)):.3f}" for moment in self.plan.stills})
+        formats = {"jpg": ("image/jpeg", {"f": "image2", "update": 1, "q:v": 3})}
+        if "libwebp" in self.tools.encoders:
+            formats["webp"] = ("image/webp", {"f": "webp", "vcodec": "libwebp", "quality": 80})
         outputs = []
-        for number, moment in enumerate(self.plan.stills):
-            seek = min(moment, max(0.0, stream.duration - 0.5))
-            picture = ffmpeg.source(f"{stream.name}.m4s", ss=f"{seek:.3f}", noaccurate_seek=None, skip_frame="nokey")
-            split = picture["v:0"].filter("scale", width, height, out_range="pc").split()
-            options = {"vframes": 1, "map_metadata": -1, "fps_mode": "passthrough"}
-            outputs.append(
-                ffmpeg.output(split[0], f"poster-{number}.jpg", f="image2", update=1, **{"q:v": 3}, **options)
-            )
-            outputs.append(ffmpeg.output(split[1], f"poster-{number}.webp", f="webp", vcodec="libwebp", quality=80, **options))
+        for number, moment in enumerate(moments):
+            picture = ffmpeg.source(f"{stream.name}.m4s", ss=moment, noaccurate_seek=None, skip_frame="nokey")
+            copies = picture["v:0"].filter("scale", width, height, out_range="pc").split()
+            outputs += [
+                # As it comes: the keyframe found is before the moment asked for.
+                ffmpeg.output(
+                    copies[place],
+                    f"poster-{number}.{suffix}",
+                    vframes=1,
+                    fps_mode="passthrough",
+                    map_metadata=-1,
+                    **options,
+                )
+                for place, (suffix, (_, options)) in enumerate(formats.items())
+            ]
         self._run(*outputs)
         jpegs = sorted(self.out.glob("poster-*.jpg"), key=lambda path: path.stat().st_size)
-        for suffix, kind in (("jpg", "image/jpeg"), ("webp", "image/webp")):
+        for suffix, (kind, _) in formats.items():
             path = self.out / f"poster.{suffix}"
             jpegs[-1].with_suffix(f".{suffix}").rename(path)
             self.work.made.append(
@@ -496,11 +503,24 @@ def _encoded(video: Any, rung: Rung, moments: list[float]) -> Any:
     )
 
 
+def _scaled(video: Any, size: Rung | Storyboard) -> Any:
+    return video.filter("scale", size.width, size.height, flags="bicubic")
+
+
+def _sheets(video: Any, storyboard: Storyboard) -> Any:
+    # By the clock, not by counting pictures: what begins late or has gaps must not drift away from its times.
+    video = video.filter("select", f"gte(t,selected_n*{storyboard.every:.6f})")
+    video = _scaled(video, storyboard).filter("setsar", 1)
+    video = video.filter("tile", f"{storyboard.columns}x{storyboard.rows}")
+    return ffmpeg.output(video, "storyboard-%d.jpg", f="image2", fps_mode="vfr", map_metadata=-1, **{"q:v": 5})
+
+
 def _upright(video: Any, picture: Picture, width: int, height: int) -> Any:
     """The pictures as they are shown, ``width`` by ``height``, in the colours of BT.709."""
     if picture.holes:
         split = video.filter("format", "rgba").split()
-        white = split[0].filter("drawbox", color="white@1", t="fill", replace=1)
+        # Not drawbox, which crashes on pictures of odd width in ffmpeg 5.1.
+        white = split[0].filter("lutrgb", r=255, g=255, b=255, a=255)
         video = white.overlay(split[1], format="auto")
     turned = not picture.matrix[0]
     if picture.crop:
@@ -637,8 +657,7 @@ def master(streams: Sequence[Made], rates: dict[str, Fraction]) -> str:
         lines.append(
             f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="sound",DEFAULT=YES,AUTOSELECT=YES,URI="{sound.path.name}"'
         )
-    for stream in sizes or [sound]:
-        assert stream
+    for stream in sizes or streams:
         beside = [sound] if sound and sizes else []
         peak = sum(one.peak_bitrate or 0 for one in (stream, *beside))
         average = sum(one.bitrate or 0 for one in (stream, *beside))
