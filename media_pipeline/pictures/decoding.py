@@ -32,25 +32,31 @@ _LAYOUTS: Final = {
     "RGBA;16": ("ushort", "rgb16"),
 }
 _OPAQUE: Final = 255
+#: Formats that cameras and old programs write with flaws: what there is of them is all there ever was. Of the others,
+#: only a transfer that broke off can be damaged, and repeated.
+_FLAWED: Final = frozenset({Format.JPEG, Format.GIF})
 
 
 def still(source: Path, facts: Facts) -> tuple[pyvips.Image, list[Missing]]:
     """The picture, or the first one of an animation, in memory: three bands, or four where something shows through.
 
-    A damaged file is read once more, as far as that goes. Raises Refused(BROKEN) where nothing comes of that.
+    What may be flawed is read once more, as far as that goes. Raises Refused(BROKEN) where nothing comes of that.
     """
     known = Format(facts.format)
     vips.allow_only(known)
     for read in _READERS.get(known, (_by_vips,)):
         try:
-            return _plain(read(source, facts)), [Missing.END] if facts.cut else []
-        except _DAMAGED:
-            pass
+            return _plain(read(source, facts)), []
+        except _DAMAGED as error:
+            if "out of memory" in str(error):  # libvips' words
+                raise MemoryError from error
     return _what_there_is(source, facts), [Missing.END]
 
 
 def _what_there_is(source: Path, facts: Facts) -> pyvips.Image:
     """Of a damaged file. Decoders fill the rest: one that is filled from end to end has nothing in it."""
+    if facts.format not in _FLAWED:
+        raise Refused(Reason.BROKEN)
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
         image = _plain(_by_pillow(source, facts))

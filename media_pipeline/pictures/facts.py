@@ -14,7 +14,6 @@ class Facts:
         width, height: pixels, as it is shown: upright.
         frames: pictures of an animation; 1: it does not move.
         primaries, transfer: its colours as in ITU-T H.273, where it has no profile (ICC) that says so; 2: not said.
-        cut: it says itself that it had more bytes.
     """
 
     format: str
@@ -23,7 +22,6 @@ class Facts:
     frames: int = 1
     primaries: int = UNSAID
     transfer: int = UNSAID
-    cut: bool = False
 
     @property
     def moves(self) -> bool:

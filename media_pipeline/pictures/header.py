@@ -47,6 +47,8 @@ def read(*, source: str, format: str) -> dict[str, Any]:
 
 def _read(path: Path, known: Format) -> dict[str, Any]:
     about = boxes.read(path) if known in {Format.AVIF, Format.HEIF} else boxes.About()
+    if about.cut:  # decoders would paint the rest grey, or give up
+        raise Refused(Reason.BROKEN)
     sizes = [_webp_size(path)] if known == Format.WEBP else about.sizes
     for width, height in sizes:
         _bounded(width, height)
@@ -70,14 +72,17 @@ def _read(path: Path, known: Format) -> dict[str, Any]:
         "frames": frames,
         "primaries": boxes.UNSAID if profiled else about.primaries,
         "transfer": boxes.UNSAID if profiled else about.transfer,
-        "cut": about.cut,
     }
 
 
 def _orientation(image: Image.Image) -> Any:
     """As EXIF has it: None where that makes no sense, which does not make the picture any worse."""
     try:
-        return image.getexif().get(ExifTags.Base.Orientation)
+        if image.format == Format.TIFF:
+            return image.getexif().get(ExifTags.Base.Orientation)
+        exif = Image.Exif()  # Pillow's own way to it decodes a PNG that has none, for there might be one at its end
+        exif.load(image.info.get("exif", b""))
+        return exif.get(ExifTags.Base.Orientation)
     except DAMAGED:
         return None
 
