@@ -44,6 +44,10 @@ _HIGHEST_LEVEL: Final = 51
 _ITS_OWN_COLOURS: Final = 5
 #: Pixels of the longer side of a picture on the time line.
 _TILE: Final = 160
+_COLUMNS: Final = 10
+_MOST_ROWS: Final = 10
+#: Where to look for the still that stands for the whole.
+_STILLS: Final = (0.15, 0.4, 0.75)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +131,8 @@ class Storyboard:
     width: int
     height: int
     every: float
-    columns: int = 10
-    rows: int = 10
+    columns: int
+    rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +143,9 @@ class Plan:
         duration: seconds.
         start: seconds of the file's clock at which it begins.
         picture: None of sound alone.
-        keep: the largest size is the upload's own stream, if its keyframes allow; the first of ``rungs`` else.
+        keep: the upload's own stream as the largest size, if its keyframes allow.
         rungs: sizes to encode, the largest first; where ``keep`` works out, those that are smaller than it.
+        stills: seconds at which to look for the still that stands for the whole.
         missing: what is known beforehand not to come out.
     """
 
@@ -190,7 +195,7 @@ def plan(facts: Facts, *, decodes: AbstractSet[str], tone_maps: bool) -> Plan:
         track=_track(sounds, facts) if sounds else None,
         texts=_texts(facts),
         storyboard=_storyboard(picture, duration) if picture else None,
-        stills=(duration * 0.1, duration * 0.3, duration * 0.5) if picture else (),
+        stills=tuple(duration * share for share in _STILLS) if picture else (),
         missing=tuple(sorted(missing)),
     )
 
@@ -408,8 +413,11 @@ def _storyboard(picture: Picture, duration: float) -> Storyboard:
     """About a hundred pictures, none more often than each second of what is not very short, and one each ten seconds of
     what is long."""
     scale = _TILE / max(picture.width, picture.height)
+    every = max(0.1, min(10.0, max(duration / 100, min(1.0, duration / 10))))
     return Storyboard(
         width=max(2, 2 * round(picture.width * scale / 2)),
         height=max(2, 2 * round(picture.height * scale / 2)),
-        every=max(0.1, min(10.0, max(duration / 100, min(1.0, duration / 10)))),
+        every=every,
+        columns=_COLUMNS,
+        rows=max(1, min(_MOST_ROWS, ceil(duration / every / _COLUMNS))),
     )

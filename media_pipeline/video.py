@@ -400,7 +400,7 @@ class _Maker:
         )
 
     def _posters(self) -> None:
-        """Of some keyframes, the one with most in it: not the black that many begin with."""
+        """Of some moments, the one with most to see: not the black that many begin with."""
         if not self.streams:
             return
         stream = min(self.streams, key=lambda stream: abs((stream.rung.width if stream.rung else 0) - _POSTER))
@@ -412,18 +412,10 @@ class _Maker:
             formats["webp"] = ("image/webp", {"f": "webp", "vcodec": "libwebp", "quality": 80})
         outputs = []
         for number, moment in enumerate(moments):
-            picture = ffmpeg.source(f"{stream.name}.m4s", ss=moment, noaccurate_seek=None, skip_frame="nokey")
+            picture = ffmpeg.source(f"{stream.name}.m4s", ss=moment)
             copies = picture["v:0"].filter("scale", width, height, out_range="pc").split()
             outputs += [
-                # As it comes: the keyframe found is before the moment asked for.
-                ffmpeg.output(
-                    copies[place],
-                    f"poster-{number}.{suffix}",
-                    vframes=1,
-                    fps_mode="passthrough",
-                    map_metadata=-1,
-                    **options,
-                )
+                ffmpeg.output(copies[place], f"poster-{number}.{suffix}", vframes=1, map_metadata=-1, **options)
                 for place, (suffix, (_, options)) in enumerate(formats.items())
             ]
         self._run(*outputs)
