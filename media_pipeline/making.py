@@ -5,12 +5,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from media_pipeline import pictures
+from media_pipeline import ffmpeg, ladder, pictures, probe, video
+from media_pipeline.ffmpeg import Tools
 from media_pipeline.made import Made
-from media_pipeline.reasons import Missing
+from media_pipeline.reasons import Missing, Reason
+from media_pipeline.refused import Refused
 
 #: Goes up when something else is made of a file than before.
-VERSION: Final = pictures.VERSION
+VERSION: Final = pictures.VERSION + ladder.VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +36,36 @@ class Making:
     log: str = ""
 
 
-LookedAt = Callable[[str, dict[str, Any]], object]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """What is called on the way.
+
+    Attributes:
+        looked_at: with the kind and the facts, once they are known.
+        progress: with the share that is done, from 0 to 1.
+        checkpoint: often; what it raises ends the work.
+    """
+
+    looked_at: Callable[[str, dict[str, Any]], object]
+    progress: Callable[[float], None]
+    checkpoint: Callable[[], None]
 
 
-def make(source: Path, out: Path, *, looked_at: LookedAt, checkpoint: Callable[[], None]) -> Making:
-    """``looked_at`` is called with the kind and the facts once they are known. Raises Refused."""
-    facts = pictures.look(source, checkpoint=checkpoint)
+def make(source: Path, out: Path, steps: Steps, *, ffmpeg_path: str, ffprobe_path: str) -> Making:
+    """``out`` is an empty folder. Raises Refused, ffmpeg.Missing where a video needs a program that is not there."""
+    try:
+        facts = pictures.look(source, checkpoint=steps.checkpoint)
+    except Refused as refusal:
+        if refusal.reason != Reason.NOT_MEDIA:
+            raise
+        return _video(source, out, steps, ffmpeg.find(ffmpeg_path, ffprobe_path))
+    return _picture(source, facts, out, steps)
+
+
+def _picture(source: Path, facts: pictures.Facts, out: Path, steps: Steps) -> Making:
     shown = asdict(facts)
-    looked_at("picture", shown)
-    found = pictures.make(source, facts, out, checkpoint=checkpoint)
+    steps.looked_at("picture", shown)
+    found = pictures.make(source, facts, out, checkpoint=steps.checkpoint)
     return Making(
         kind="picture",
         facts=shown,
@@ -50,4 +73,20 @@ def make(source: Path, out: Path, *, looked_at: LookedAt, checkpoint: Callable[[
         missing=found.missing,
         placeholder=found.placeholder,
         cpu=found.cpu,
+    )
+
+
+def _video(source: Path, out: Path, steps: Steps, tools: Tools) -> Making:
+    facts = probe.look(source, folder=out, tools=tools, checkpoint=steps.checkpoint)
+    plan = ladder.plan(facts, decodes=tools.codecs, tone_maps=tools.tone_maps)
+    kind, shown = "video" if plan.picture else "sound", asdict(facts)
+    steps.looked_at(kind, shown)
+    work = video.make(source, plan, out, tools, progress=steps.progress, checkpoint=steps.checkpoint)
+    return Making(
+        kind=kind,
+        facts=shown,
+        made=work.made,
+        missing=sorted(work.missing),
+        cpu=work.cpu,
+        log=work.log,
     )

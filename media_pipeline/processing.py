@@ -18,15 +18,16 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from jobs.adapters import storage
 from jobs.run import Run
 from jobs.task import LeaseLost, Permanent, Transient
-from media_pipeline import files, making, services
+from media_pipeline import ffmpeg, files, making, services
 from media_pipeline.made import Made
-from media_pipeline.making import Making
+from media_pipeline.making import Making, Steps
 from media_pipeline.models import Asset, Outcome, Rendition
 from media_pipeline.reasons import Reason
 from media_pipeline.refused import Refused
@@ -34,6 +35,7 @@ from media_pipeline.refused import Refused
 log = logging.getLogger(__name__)
 
 _LOOKING: Final = gettext_noop("looking at it")
+_PERCENT: Final = gettext_noop("percent")
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 #: Characters of a log that are kept.
 _LOG: Final = 20_000
@@ -49,7 +51,7 @@ def process(asset_id: UUID, *, run: Run) -> dict[str, Any]:
     if asset is None:
         raise Permanent(_("It was deleted, so there is nothing to make."))
     try:
-        with _workplace(run) as folder:
+        with translation.override(asset.owner.language), _workplace(run) as folder:
             _work(asset, folder, run)
     except OSError as error:
         if error.errno not in _NO_ROOM:
@@ -114,12 +116,20 @@ def _fetch(asset: Asset, source: Path, run: Run) -> None:
 
 
 def _make(asset: Asset, source: Path, out: Path, run: Run) -> Making:
-    """Raises Refused."""
+    """Raises Refused, Transient where this machine cannot make videos."""
 
     def looked_at(kind: str, facts: dict[str, Any]) -> None:
         Asset.objects.filter(pk=asset.pk).update(kind=kind, facts=facts)
 
-    return making.make(source, out, looked_at=looked_at, checkpoint=run.checkpoint)
+    def progress(share: float) -> None:
+        run.progress(int(share * 100), 100, _PERCENT)
+
+    steps = Steps(looked_at=looked_at, progress=progress, checkpoint=run.checkpoint)
+    try:
+        return making.make(source, out, steps, ffmpeg_path=settings.FFMPEG, ffprobe_path=settings.FFPROBE)
+    except ffmpeg.Missing as error:
+        log.error("Videos cannot be processed on this machine: %s", error)  # noqa: TRY400 (nothing of ours is wrong)
+        raise Transient(_("Videos cannot be processed here at the moment. We will try again.")) from error
 
 
 def _refuse(asset: Asset, reason: Reason, run: Run) -> None:

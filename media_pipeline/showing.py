@@ -11,6 +11,8 @@ from django.utils.translation import get_language_info
 from media_pipeline import serving
 from media_pipeline.models import Asset, Kind, Rendition, RenditionKind
 
+#: The playlist that leads to all qualities.
+_MASTER: Final = "master"
 #: Formats of pictures, the ones that take the fewest bytes first.
 _FORMATS: Final = ("image/avif", "image/webp", "image/jpeg")
 
@@ -68,9 +70,7 @@ def _player(asset: Asset, renditions: Sequence[Rendition], now: datetime) -> Pla
         found = next((one for one in renditions if one.kind == kind), None)
         return serving.address(found, now=now) if found else ""
 
-    streams = [one for one in renditions if one.kind == RenditionKind.STREAM]
-    # The playlist of all qualities has no size of its own.
-    master = next((one for one in streams if one.width is None), None)
+    master = next((one for one in renditions if one.name == _MASTER), None)
     largest = max((one for one in renditions if one.width and one.height), key=lambda one: one.width or 0, default=None)
     return Player(
         name=asset.name,

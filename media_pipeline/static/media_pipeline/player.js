@@ -33,6 +33,11 @@ async function readPreviews(address) {
     }));
 }
 
+/* What people call a size: the shorter side, whichever way up it is. */
+function lines({ width, height }) {
+  return Math.min(width || height, height);
+}
+
 class Player {
   constructor(box) {
     this.box = box;
@@ -56,13 +61,13 @@ class Player {
       this.hls = new window.Hls({ enableWorker: false, capLevelToPlayerSize: true, startLevel: -1 });
       this.hls.on(window.Hls.Events.MANIFEST_PARSED, (_event, data) => {
         data.levels
-          .map((found, place) => ({ place, height: found.height }))
+          .map((found, place) => ({ place, height: lines(found) }))
           .sort((one, other) => other.height - one.height)
           .forEach(({ place, height }) => level.add(new Option(`${height}p`, String(place))));
         level.hidden = data.levels.length < 2;
       });
       this.hls.on(window.Hls.Events.LEVEL_SWITCHED, (_event, data) => {
-        const height = this.hls.levels[data.level].height;
+        const height = lines(this.hls.levels[data.level]);
         this.box.dataset.level = String(height);
         level.options[0].text = this.hls.autoLevelEnabled ? `${level.dataset.auto} (${height}p)` : level.dataset.auto;
       });

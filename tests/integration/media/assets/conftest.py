@@ -60,7 +60,7 @@ def storage(settings: Any, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def person(transactional_db: None) -> User:
-    return PersonFactory()
+    return PersonFactory(language="en")
 
 
 def picture(width: int = 700, height: int = 400, format: str = "PNG", **how: Any) -> bytes:

@@ -225,6 +225,7 @@ def test_an_operator_sees_what_it_cost_and_has_it_made_again(client, send, work)
     client.force_login(PersonFactory(is_staff=True, is_superuser=True))
     listed = client.get(reverse("admin:media_pipeline_asset_changelist"), {"outcome": "ready", "kind": "picture"})
     assert "holiday.png" in listed.content.decode()
+    asset.refresh_from_db()
     row = client.get(reverse("admin:media_pipeline_asset_change", args=[asset.pk])).content.decode()
     assert "w640.webp" in row
     assert asset.original_key not in row
