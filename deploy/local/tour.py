@@ -10,15 +10,21 @@ import gettext
 import hashlib
 import io
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import cycle
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urljoin
 
 from openpyxl import load_workbook
+from PIL import Image
 
 from deploy.local import environment
 from deploy.local.machine import ROOT, VAR
@@ -135,10 +141,40 @@ def every_kind_of_report(place: Place) -> str:
     return ", ".join(told)
 
 
+def a_picture_and_a_video(place: Place) -> str:
+    """Both arrive in two pieces, as if the line had broken; what was made of them can be looked at and played."""
+    owner = place.visitor("owner")
+    began = time.monotonic()
+    page = shown(owner, uploaded(owner, "holiday.png", a_picture()))
+    source = re.search(r'srcset="([^" ]+) 320w', page.text)
+    if source is None:
+        raise Unexpected(f"{page.url} does not show the picture: {page.text[-2000:]}")
+    picture = Image.open(io.BytesIO(owner.get(source[1]).body))
+    expect(picture.size, (320, 180), "the picture at 320 pixels")
+    told = f"a picture of 2,560 × 1,440 at 320 × 180 as {picture.format} after {time.monotonic() - began:.1f} s"
+
+    clip = a_clip()
+    if clip is None:
+        return f"{told}; no video: there is no ffmpeg here to make one"
+    began = time.monotonic()
+    page = shown(owner, uploaded(owner, "holiday.mp4", clip))
+    playlist = re.search(r'data-hls="([^"]+)"', page.text)
+    if playlist is None:
+        raise Unexpected(f"{page.url} has no player")
+    master = owner.get(playlist[1]).text
+    heights = sorted({int(height) for height in re.findall(r"RESOLUTION=\d+x(\d+)", master)}, reverse=True)
+    expect(heights[0], 720, "lines of the best quality")
+    part = owner.get(urljoin(playlist[1], f"{heights[0]}p.m4s"), {"Range": "bytes=0-99"})
+    expect((part.status, len(part.body)), (206, 100), "the first bytes of the stream")
+    qualities = ", ".join(f"{height}p" for height in heights)
+    return f"{told}; a video of 6 s as {qualities} after {time.monotonic() - began:.1f} s"
+
+
 STORIES: Final[Mapping[str, Callable[[Place], str]]] = {
     "everything runs": everything_runs,
     "full-year revenue, Excel": full_year_revenue,
     "every kind of report": every_kind_of_report,
+    "a picture and a video": a_picture_and_a_video,
 }
 
 
@@ -169,6 +205,68 @@ def concluded(visitor: Visitor, code: str) -> dict[str, Any]:
         if time.monotonic() > deadline:
             raise Unexpected(f"job {code} is still {job['state']} after {PATIENCE:.0f} s")
         time.sleep(float(answer.headers["Retry-After"]))
+
+
+def uploaded(visitor: Visitor, name: str, content: bytes) -> str:
+    """Sends ``content`` by the protocol of resumable uploads (tus 1.0), in two pieces; returns the asset's address."""
+    visitor.get("/media/upload/")
+    protocol = {"Tus-Resumable": "1.0.0"}
+    metadata = f"filename {base64.b64encode(name.encode()).decode()}"
+    made = visitor.send(
+        "POST", "/media/uploads/", headers={**protocol, "Upload-Length": f"{len(content)}", "Upload-Metadata": metadata}
+    )
+    expect(made.status, 201, f"the beginning of an upload ({made.text[:200]})")
+    address = made.headers["Location"]
+    half = len(content) // 2
+    for start, piece in ((0, content[:half]), (half, content[half:])):
+        asked = visitor.send("HEAD", address, headers=protocol)
+        expect(asked.headers.get("Upload-Offset"), f"{start}", "bytes that have arrived")
+        sent = visitor.send(
+            "PATCH",
+            address,
+            piece,
+            {**protocol, "Upload-Offset": f"{start}", "Content-Type": "application/offset+octet-stream"},
+        )
+        expect(sent.status, 204, f"a piece of an upload ({sent.text[:200]})")
+    asset = re.search(r'href="(/media/[0-9a-f-]{36}/)"', visitor.get("/media/").text)
+    if asset is None:
+        raise Unexpected("what was uploaded is not in the list")
+    return asset[1]
+
+
+def shown(visitor: Visitor, address: str) -> Page:
+    """The asset's page once it is over with it. Raises Unexpected."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        page = visitor.get(address)
+        if re.search(r"data-hls=|srcset=", page.text):
+            return page
+        if time.monotonic() > deadline:
+            raise Unexpected(f"{page.url} shows nothing after {PATIENCE:.0f} s")
+        time.sleep(0.5)
+
+
+def a_picture() -> bytes:
+    file = io.BytesIO()
+    grey = Image.linear_gradient("L").resize((2560, 1440))
+    Image.merge("RGB", (grey, grey.rotate(180), grey)).save(file, "PNG")
+    return file.getvalue()
+
+
+def a_clip() -> bytes | None:
+    """Six seconds of 720p with a tone; None where there is no ffmpeg to make it with."""
+    program = shutil.which(environment.read(VAR).get("FFMPEG", "ffmpeg"))
+    if program is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/clip.mp4"
+        inputs = ("testsrc2=size=1280x720:rate=25:duration=6", "sine=frequency=440:duration=6")
+        sources = [part for source in inputs for part in ("-f", "lavfi", "-i", source)]
+        subprocess.run(
+            [program, "-v", "error", *sources, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", path],
+            check=True,
+        )
+        return Path(path).read_bytes()
 
 
 def words_of(page: Page) -> Callable[[str], str]:
