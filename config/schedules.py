@@ -12,4 +12,5 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
     Schedule("reports that come by themselves", task="reports.run_schedules", every=crontab(minute="*/2")),
     Schedule("sweep report files", task="reports.sweep", every=crontab(minute="*/10")),
     Schedule("sweep uploads", task="media.sweep_uploads", every=crontab(minute="*/10")),
+    Schedule("sweep media files", task="media.sweep_files", every=crontab(hour="4", minute="20")),
 )

@@ -9,13 +9,20 @@ from jobs.task import current, job
 
 @job(queue="media", name="media.process", title=_("Pictures and videos"))
 def process(*, asset_id: str) -> dict[str, Any]:
-    from media_pipeline import processing  # noqa: PLC0415 (what it needs is large, and only workers need it)
+    from media_pipeline.processing import process as work_on  # noqa: PLC0415 (what it needs is large)
 
-    return processing.process(UUID(asset_id), run=current())
+    return work_on(UUID(asset_id), run=current())
 
 
 @job(queue="control", name="media.sweep_uploads", title=_("Sweep of uploads"))
 def sweep_uploads() -> dict[str, Any]:
-    from media_pipeline import services  # noqa: PLC0415 (it needs this module)
+    from media_pipeline.services import sweep_uploads as sweep  # noqa: PLC0415 (it needs this module)
 
-    return services.sweep_uploads(timezone.now())
+    return sweep(timezone.now())
+
+
+@job(queue="control", name="media.sweep_files", title=_("Sweep of media files"))
+def sweep_files() -> dict[str, Any]:
+    from media_pipeline import retention  # noqa: PLC0415 (only workers need it)
+
+    return dict(retention.sweep(timezone.now()))

@@ -13,6 +13,7 @@ from django.utils import timezone
 from PIL import Image
 
 from jobs import services as jobs
+from jobs import task
 from jobs.models import Job
 from jobs.models import State as JobState
 from jobs.services import NotAllowed
@@ -192,6 +193,7 @@ def test_what_a_killed_worker_left_is_swept(send, work, storage):
     assert retention.sweep(timezone.now())["leftovers"] == 0
     assert retention.sweep(timezone.now() + timedelta(days=2))["leftovers"] == 3
     assert stored(storage) == kept
+    assert task.get("media.sweep_files").body() == {"leftovers": 0, "uploads": 0}
 
 
 def test_a_failed_job_is_a_failed_asset_and_can_be_tried_again(send, work, monkeypatch):
