@@ -1,5 +1,6 @@
 """Bytes on disk, and who holds them."""
 
+import fcntl
 import hashlib
 import multiprocessing
 import os
@@ -221,21 +222,23 @@ def test_a_time_from_the_future_does_not_keep_everybody_out(folder: Folder, uplo
         assert not hold.is_wanted()
 
 
-def test_a_lock_of_what_was_deleted_is_no_lock(folder: Folder, upload: UUID) -> None:
-    entered: list[bool] = []
+def test_a_lock_of_what_was_deleted_is_no_lock(folder: Folder, upload: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deleted between the opening of its file and the locking: the next one would lock another file, and both hold."""
+    lock, real = fcntl.flock, folder.lock(upload)
+    deleted: list[bool] = []
 
-    def wait() -> None:
-        with folder.held(upload, patience=10):
-            entered.append(folder.lock(upload).exists())
+    def after_somebody_deletes_it(file: int, how: int) -> None:
+        if not deleted:
+            deleted.append(True)
+            real.unlink()
+        lock(file, how)
 
-    with folder.held(upload, patience=0) as hold:
-        waiting = threading.Thread(target=wait)
-        waiting.start()
-        assert wait_for(hold.is_wanted, seconds=5)
-        hold.delete()
-    waiting.join()
-
-    assert entered == [True]
+    monkeypatch.setattr(uploads.fcntl, "flock", after_somebody_deletes_it)
+    with folder.held(upload, patience=5):
+        monkeypatch.undo()
+        with pytest.raises(Busy), folder.held(upload, patience=0):
+            pass
+    assert deleted
 
 
 def _hold_for_ever(root: Path, upload: UUID, holds: "multiprocessing.synchronize.Event") -> None:

@@ -1,5 +1,6 @@
 import base64
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ BYTES = "application/offset+octet-stream"
 
 
 @pytest.fixture(autouse=True)
-def folder(settings: Any, tmp_path: Path) -> Folder:
+def folder(settings: Any, tmp_path: Path) -> Iterator[Folder]:
     """A folder of the test's own for what is uploaded."""
     settings.UPLOAD_FOLDER = str(tmp_path / "uploads")
     settings.STATIC_ROOT = tmp_path / "static"
     settings.STATIC_ROOT.mkdir()
-    return Folder(tmp_path / "uploads")
+    yield Folder(tmp_path / "uploads")
+    shutil.rmtree(tmp_path / "uploads", ignore_errors=True)  # pytest would keep hundreds of MB
 
 
 @pytest.fixture

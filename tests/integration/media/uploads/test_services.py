@@ -133,6 +133,18 @@ def test_an_end_that_was_cut_off_is_ended_by_the_next_who_asks(
     assert Job.objects.count() == 1
 
 
+def test_two_that_both_believe_to_hold_it_write_one_end(tus, only, folder) -> None:
+    """Where the folder's disk has no locks, the row still has one."""
+    tus.create(3)
+    seen_by_one, seen_by_other = only(), only()
+    with folder.held(only().pk, patience=0) as hold:
+        hold.receive(lambda _size: b"abc", 3)
+        ends = {services._finish(seen, hold) for seen in (seen_by_one, seen_by_other)}
+
+    assert ends == {Asset.objects.get()}
+    assert Job.objects.count() == 1
+
+
 def test_an_end_that_was_cut_off_is_ended_by_the_sweep(tus, only, monkeypatch: pytest.MonkeyPatch) -> None:
     address = tus.create(3)
     with monkeypatch.context() as patch:
