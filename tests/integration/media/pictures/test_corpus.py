@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from media_pipeline.pictures import encoding, motion
+from media_pipeline.pixels import encoding, motion
 from tests.integration.media.pictures.files import EXPECTED, FOLDERS, outcome
 
 #: Megabytes resident, and seconds of CPU, that making everything of a picture within our limits takes at most.

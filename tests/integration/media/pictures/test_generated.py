@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from media_pipeline import pictures
-from media_pipeline.pictures import encoding
+from media_pipeline.pixels import encoding
 
 #: Modes that each format can be written in.
 MODES = {
@@ -28,7 +28,7 @@ ways = st.sampled_from([(name, mode) for name, modes in MODES.items() for mode i
 sides = st.one_of(st.integers(1, 9), st.sampled_from([319, 320, 321, 639, 641, 1281, 1921, 2047]))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(way=ways, width=sides, height=sides)
 def test_a_picture_of_any_kind_and_size(way: tuple[str, str], width: int, height: int) -> None:
     name, mode = way

@@ -2,29 +2,15 @@
 
 import re
 import zlib
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from media_pipeline.pixels.formats import Format
 from media_pipeline.reasons import Reason
 from media_pipeline.refused import Refused
 
 #: Bytes looked at.
 HEAD: Final = 64 * 1024
-
-
-class Format(StrEnum):
-    """The formats we take, as Pillow calls them."""
-
-    JPEG = "JPEG"
-    PNG = "PNG"
-    WEBP = "WEBP"
-    GIF = "GIF"
-    AVIF = "AVIF"
-    HEIF = "HEIF"
-    BMP = "BMP"
-    TIFF = "TIFF"
-
 
 _SIGNATURES: Final = {
     b"\xff\xd8\xff": Format.JPEG,

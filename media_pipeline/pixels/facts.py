@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from media_pipeline.pictures.boxes import UNSAID
+from media_pipeline.pixels.boxes import UNSAID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

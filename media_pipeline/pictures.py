@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from media_pipeline import confined
 from media_pipeline.made import Made
-from media_pipeline.pictures.facts import Facts
-from media_pipeline.pictures.kinds import format_of
-from media_pipeline.reasons import Missing, Reason
+from media_pipeline.pixels.facts import Facts
+from media_pipeline.pixels.kinds import format_of
+from media_pipeline.reasons import LONGEST_SIDE, MOST_FRAME_PIXELS, MOST_FRAMES, MOST_PIXELS, Missing, Reason
 from media_pipeline.refused import Refused
 
 __all__ = ["VERSION", "Facts", "Pictures", "look", "make"]
@@ -23,6 +23,13 @@ __all__ = ["VERSION", "Facts", "Pictures", "look", "make"]
 VERSION: Final = 1
 _LOOK: Final = confined.Limits(memory=1_000_000_000, cpu=10, wall=120, stall=10, file_size=0)
 _MAKE: Final = confined.Limits(memory=1_500_000_000, cpu=120, wall=1200, stall=120, file_size=100_000_000)
+#: As ``header.Most`` has it.
+_MOST: Final = {
+    "pixels": MOST_PIXELS,
+    "side": LONGEST_SIDE,
+    "frames": MOST_FRAMES,
+    "frame_pixels": MOST_FRAME_PIXELS,
+}
 _ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1"}
 #: How libraries end that get no memory.
 _NO_MEMORY: Final = frozenset({-signal.SIGABRT, -signal.SIGTRAP})
@@ -57,8 +64,10 @@ def _nothing() -> None:
 def look(source: Path, *, checkpoint: Callable[[], None] = _nothing) -> Facts:
     """What the picture is, by its content and its header alone. Raises Refused; Failed where it is we who are wrong."""
     source = source.absolute()
-    said = _called("header:read", _LOOK, source.parent, checkpoint, source=str(source), format=format_of(source).value)
-    return Facts(**said)
+    known = format_of(source)
+    return Facts(
+        **_called("header:read", _LOOK, source.parent, checkpoint, source=str(source), format=known.value, most=_MOST)
+    )
 
 
 def make(source: Path, facts: Facts, out: Path, *, checkpoint: Callable[[], None] = _nothing) -> Pictures:
@@ -83,7 +92,7 @@ def _called(
 ) -> dict[str, Any]:
     try:
         said: dict[str, Any] = confined.call(
-            f"media_pipeline.pictures.{function}",
+            f"media_pipeline.pixels.{function}",
             folder=folder,
             limits=limits,
             checkpoint=checkpoint,

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from PIL import Image, ImageCms
 
-from media_pipeline.pictures.damage import DAMAGED
-from media_pipeline.pictures.encoding import fitting
-from media_pipeline.pictures.facts import Facts
-from media_pipeline.pictures.kinds import Format
+from media_pipeline.pixels.damage import DAMAGED
+from media_pipeline.pixels.encoding import fitting
+from media_pipeline.pixels.facts import Facts
+from media_pipeline.pixels.formats import Format
 
 #: Pixels of the longer side, and of all pictures together: they are held in memory, and encoding them takes its time.
 _LONGEST: Final = 640

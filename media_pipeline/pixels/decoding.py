@@ -8,12 +8,11 @@ import pillow_heif
 import pyvips
 from PIL import Image, ImageFile, ImageOps
 
-from media_pipeline.pictures import colours, vips
-from media_pipeline.pictures.damage import DAMAGED
-from media_pipeline.pictures.facts import Facts
-from media_pipeline.pictures.kinds import Format
-from media_pipeline.reasons import Missing, Reason
-from media_pipeline.refused import Refused
+from media_pipeline.pixels import colours, vips
+from media_pipeline.pixels.damage import DAMAGED
+from media_pipeline.pixels.facts import Facts
+from media_pipeline.pixels.formats import Format
+from media_pipeline.pixels.refusing import refused
 
 #: Pixels across and down that anything has at most. Down: the most that WebP has, for a page may show long pictures.
 WIDEST: Final = 1920
@@ -35,9 +34,12 @@ _OPAQUE: Final = 255
 #: Formats that cameras and old programs write with flaws: what there is of them is all there ever was. Of the others,
 #: only a transfer that broke off can be damaged, and repeated.
 _FLAWED: Final = frozenset({Format.JPEG, Format.GIF})
+#: How much of one may be filled, and how far apart in steps of 256 colours of a filling may lie.
+_MOST_FILLED: Final = 0.95
+_SAME: Final = 10
 
 
-def still(source: Path, facts: Facts) -> tuple[pyvips.Image, list[Missing]]:
+def still(source: Path, facts: Facts) -> tuple[pyvips.Image, list[str]]:
     """The picture, or the first one of an animation, in memory: three bands, or four where something shows through.
 
     What may be flawed is read once more, as far as that goes. Raises Refused(BROKEN) where nothing comes of that.
@@ -50,21 +52,28 @@ def still(source: Path, facts: Facts) -> tuple[pyvips.Image, list[Missing]]:
         except _DAMAGED as error:
             if "out of memory" in str(error):  # libvips' words
                 raise MemoryError from error
-    return _what_there_is(source, facts), [Missing.END]
+    return _what_there_is(source, facts), ["end"]
 
 
 def _what_there_is(source: Path, facts: Facts) -> pyvips.Image:
-    """Of a damaged file. Decoders fill the rest: one that is filled from end to end has nothing in it."""
+    """Of a damaged file. Decoders fill the rest with one colour: a strip beside that is nothing to show."""
     if facts.format not in _FLAWED:
-        raise Refused(Reason.BROKEN)
+        raise refused("BROKEN")
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
         image = _plain(_by_pillow(source, facts))
     except _DAMAGED as error:
-        raise Refused(Reason.BROKEN) from error
-    if all(band.min() == band.max() for band in image.bandsplit()):
-        raise Refused(Reason.BROKEN)
+        raise refused("BROKEN") from error
+    if _filled(image) > _MOST_FILLED:
+        raise refused("BROKEN")
     return image
+
+
+def _filled(image: pyvips.Image) -> float:
+    """The share of a picture that is filled from one of its corners, whichever way up it lies."""
+    corners = [(x, y) for x in (0, image.width - 1) for y in (0, image.height - 1)]
+    boxes = [image.find_trim(threshold=_SAME, background=image.getpoint(*corner)[:3]) for corner in corners]
+    return 1 - float(min(width * height for _, _, width, height in boxes)) / (image.width * image.height)
 
 
 def _by_vips(source: Path, facts: Facts) -> pyvips.Image:

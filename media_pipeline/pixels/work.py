@@ -9,14 +9,12 @@ from typing import Any, Final
 
 import pyvips
 
-from media_pipeline.pictures import decoding, encoding, motion
-from media_pipeline.pictures.facts import Facts
-from media_pipeline.pictures.placeholder import LONGEST, thumbhash
-from media_pipeline.reasons import Missing
+from media_pipeline.pixels import decoding, encoding, motion
+from media_pipeline.pixels.facts import Facts
+from media_pipeline.pixels.placeholder import LONGEST, thumbhash
 
 #: Pixels across that pages ask for. The widest is also what a larger picture is read as.
 WIDTHS: Final = (320, 640, 1280, decoding.WIDEST)
-_KILOBYTE: Final = 1024 if sys.platform.startswith("linux") else 1
 
 
 def make(*, source: str, facts: dict[str, Any], out: str) -> dict[str, Any]:
@@ -34,19 +32,27 @@ def make(*, source: str, facts: dict[str, Any], out: str) -> dict[str, Any]:
     if known.moves:
         moving = motion.animation(path, known)
         if moving is None:
-            missing.append(Missing.MOTION)
+            missing.append("motion")
         else:
             made.append(_moving(folder, *moving[:2]))
-            if moving[2] < known.frames and Missing.END not in missing:
-                missing.append(Missing.END)
+            if moving[2] < known.frames and "end" not in missing:
+                missing.append("end")
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "made": made,
         "placeholder": _placeholder(image),
-        "missing": [one.value for one in missing],
+        "missing": missing,
         "cpu": used.ru_utime + used.ru_stime,
-        "peak": used.ru_maxrss * _KILOBYTE,
+        "peak": _peak(),
     }
+
+
+def _peak() -> int:
+    """Bytes resident at most. rusage would count what the processes had that this one comes from."""
+    if not sys.platform.startswith("linux"):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
 def _cascade(image: pyvips.Image) -> Iterator[pyvips.Image]:

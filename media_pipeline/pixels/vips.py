@@ -12,7 +12,7 @@ os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
 
 import pyvips
 
-from media_pipeline.pictures.kinds import Format
+from media_pipeline.pixels.formats import Format
 
 #: The formats that libvips reads for us. The wheel has none for HEVC and for bitmaps.
 LOADERS: Final = {

@@ -39,7 +39,7 @@ def _webp(image: pyvips.Image, quality: int) -> bytes:
 
 def _jpeg(image: pyvips.Image, quality: int) -> bytes:
     flat = image.flatten(background=[_WHITE]) if image.hasalpha() else image
-    return bytes(flat.jpegsave_buffer(Q=quality, optimize_coding=True, keep="none"))
+    return bytes(flat.jpegsave_buffer(Q=quality, keep="none"))
 
 
 _ENCODERS: Final = {"avif": _avif, "webp": _webp, "jpg": _jpeg}
