@@ -107,7 +107,9 @@ UPLOADS_AT_ONCE = integer(
     "Uploads that one web process takes in at the same time; each keeps a thread, and pages need the rest of them.",
 )
 MEDIA_WORK_FOLDER = text(
-    "MEDIA_WORK_FOLDER", f"{VAR / 'work'}", "Where workers of the queue media work: a folder of this machine, with room."
+    "MEDIA_WORK_FOLDER",
+    f"{VAR / 'work'}",
+    "Where workers of the queue media work: a folder of this machine, with room.",
 )
 FFMPEG = text("FFMPEG", "ffmpeg", "The program ffmpeg: a name that is looked up in PATH, or a path.")
 FFPROBE = text("FFPROBE", "ffprobe", "The program ffprobe, of the same version.")
