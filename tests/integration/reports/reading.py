@@ -13,13 +13,16 @@ from openpyxl.utils.escape import unescape
 from pyarrow import parquet
 
 from reports.models import Report
-from reports.rows import FORMULA_START, Holds
+from reports.rows import Holds
 from reports.specs import Column, Format
 from tests import pdfs
 from tests.integration.reports.conftest import content_of
 
 #: A row: texts ("" where there is none), numbers as Decimal, times to the second, months as their first days.
 Row = tuple[Any, ...]
+
+#: What a spreadsheet may take for the beginning of a formula (OWASP, "CSV Injection").
+GUARDED: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def table_of(report: Report) -> list[Row]:
@@ -91,7 +94,7 @@ def by_csv(content: bytes, columns: Sequence[Column], _title: str) -> list[Row]:
 
 def _from_text(column: Column, cell: str) -> Any:
     if column.holds == Holds.TEXT:
-        return cell[1:] if cell[:1] == "'" and cell[1:].startswith(FORMULA_START) else cell
+        return cell[1:] if cell[:1] == "'" and cell[1:].startswith(GUARDED) else cell
     return _typed(column, cell, moment="%Y-%m-%d %H:%M:%S", month="%Y-%m")
 
 

@@ -228,7 +228,7 @@ class TestSeparatedText:
         for row in rows:
             for column, cell in zip(COLUMNS, row, strict=True):
                 if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", cell) or column.holds == Holds.TEXT:
-                    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
+                    assert not cell.startswith(reading.GUARDED)
 
 
 class TestParquet:
