@@ -157,7 +157,8 @@ def _end(places: bytes) -> int:
         in_the_file = not release or reader.number(2) & 15 == 0
         reader.number(2)
         base = reader.number(of_base)
-        for _ in range(reader.number(2)):
+        extents = reader.number(2)
+        for _ in range(extents if of_index + of_offset + of_length else 0):  # or nothing would end it
             reader.number(of_index)
             offset, length = reader.number(of_offset), reader.number(of_length)
             if in_the_file:

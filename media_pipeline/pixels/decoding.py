@@ -73,7 +73,9 @@ def _filled(image: pyvips.Image) -> float:
     """The share of a picture that is filled from one of its corners, whichever way up it lies."""
     corners = [(x, y) for x in (0, image.width - 1) for y in (0, image.height - 1)]
     boxes = [image.find_trim(threshold=_SAME, background=image.getpoint(*corner)[:3]) for corner in corners]
-    return 1 - float(min(width * height for _, _, width, height in boxes)) / (image.width * image.height)
+    shown: int = min(width * height for _, _, width, height in boxes)
+    whole: int = image.width * image.height
+    return 1 - shown / whole
 
 
 def _by_vips(source: Path, facts: Facts) -> pyvips.Image:
