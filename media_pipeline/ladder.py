@@ -45,7 +45,7 @@ _ITS_OWN_COLOURS: Final = 5
 #: Pixels of the longer side of a picture on the time line.
 _TILE: Final = 160
 _COLUMNS: Final = 10
-_MOST_ROWS: Final = 10
+MOST_ROWS: Final = 10
 #: Where to look for the still that stands for the whole.
 _STILLS: Final = (0.15, 0.4, 0.75)
 
@@ -419,5 +419,5 @@ def _storyboard(picture: Picture, duration: float) -> Storyboard:
         height=max(2, 2 * round(picture.height * scale / 2)),
         every=every,
         columns=_COLUMNS,
-        rows=max(1, min(_MOST_ROWS, ceil(duration / every / _COLUMNS))),
+        rows=max(1, min(MOST_ROWS, ceil(duration / every / _COLUMNS))),
     )

@@ -58,12 +58,14 @@ class Work:
         made: the renditions, the largest first.
         missing: what could not be made although the rest could.
         cpu: seconds used.
+        peak: bytes resident at most, of any of the programs.
         log: what the programs said, for the operator.
     """
 
     made: list[Made] = field(default_factory=list)
     missing: set[Missing] = field(default_factory=set)
     cpu: float = 0.0
+    peak: int = 0
     log: str = ""
 
 
@@ -171,6 +173,7 @@ class _Maker:
 
     def _note(self, ended: Ended) -> None:
         self.work.cpu += ended.cpu
+        self.work.peak = max(self.work.peak, ended.peak)
         self.work.log += ended.errors
 
     def _limits(self) -> Limits:
@@ -455,7 +458,7 @@ class _Maker:
             )
 
 
-_NO_METADATA: Final = {"map_metadata": -1, "map_chapters": -1}
+_NO_METADATA: Final = {"map_metadata": -1, "map_chapters": -1, "fflags": "+bitexact"}
 
 
 def _hls(stream: Any, name: str, **options: Any) -> Any:
@@ -504,7 +507,9 @@ def _sheets(video: Any, storyboard: Storyboard) -> Any:
     video = video.filter("select", f"gte(t,selected_n*{storyboard.every:.6f})")
     video = _scaled(video, storyboard).filter("setsar", 1)
     video = video.filter("tile", f"{storyboard.columns}x{storyboard.rows}")
-    return ffmpeg.output(video, "storyboard-%d.jpg", f="image2", fps_mode="vfr", map_metadata=-1, **{"q:v": 5})
+    # A picture more than was counted on does not begin another sheet.
+    only = {} if storyboard.rows == ladder.MOST_ROWS else {"vframes": 1}
+    return ffmpeg.output(video, "storyboard-%d.jpg", f="image2", fps_mode="vfr", map_metadata=-1, **{"q:v": 5}, **only)
 
 
 def _upright(video: Any, picture: Picture, width: int, height: int) -> Any:
