@@ -511,7 +511,7 @@ def any_choice(draw: st.DrawFn) -> dict[str, Any]:
     return {"kind": spec.name, "columns": chosen, "order": order and draw(st.sampled_from(["", "-"])) + order}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(LINE, max_size=12),
     st.lists(PAYMENT, max_size=5),
