@@ -45,6 +45,7 @@ class Player {
     this.find = (name) => box.querySelector(`[data-control="${name}"]`);
     this.hls = null;
     this.previews = [];
+    this.pointed = null; // the part of the time line that the pointer is at
     this.load();
     this.wire();
     this.video.controls = false;
@@ -148,7 +149,7 @@ class Player {
     for (const name of ["timeupdate", "durationchange", "seeked"]) video.addEventListener(name, show);
     line.addEventListener("input", () => {
       this.dragging = true;
-      this.preview(Number(line.value) / Number(line.max));
+      this.preview(Number(line.value) / Number(line.max || 1));
     });
     line.addEventListener("change", () => {
       this.dragging = false;
@@ -168,10 +169,13 @@ class Player {
   }
 
   async loadPreviews(address) {
-    if (!this.previews.length) this.previews = await readPreviews(address);
+    if (this.previews.length) return;
+    this.previews = await readPreviews(address);
+    if (this.pointed !== null) this.preview(this.pointed);
   }
 
   preview(part) {
+    this.pointed = part;
     const at = part * this.video.duration;
     const found = this.previews.find(({ from, to }) => from <= at && at < to) || this.previews.at(-1);
     const box = this.find("preview");
@@ -189,6 +193,7 @@ class Player {
   }
 
   hidePreview() {
+    this.pointed = null;
     this.find("preview").hidden = true;
   }
 
