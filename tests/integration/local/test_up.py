@@ -80,6 +80,7 @@ def test_from_nothing_to_ready_through_a_killed_worker_and_back(var: Path) -> No
         password = re.search(r"FLOWER_BASIC_AUTH=operator:(\w+)", local)
         assert password is not None
         assert password[1] in up.said()
+        assert re.search(r"\n  Videos    (ffmpeg \d+\.\d|cannot be processed: There is no program)", up.said())
         assert re.search(r"DATABASE_URL=postgresql://backroom:\w+@127\.0\.0\.1:2\d{4}|3[01]\d{3}/", local)
 
         killed = up.pid("worker", "--queues=reports")
