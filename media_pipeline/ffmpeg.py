@@ -64,7 +64,7 @@ _MB: Final = 1 << 20
 LOOKING: Final = Limits(memory=1024 * _MB, cpu=60, wall=300, stall=60, file_size=_MB)
 #: Characters of JSON that ffprobe may say.
 _MOST_JSON: Final = 2 * _MB
-_NO_MEMORY: Final = "Cannot allocate memory"
+_NO_MEMORY: Final = ("Cannot allocate memory", "malloc of size")
 
 
 class Missing(Exception):
@@ -258,7 +258,7 @@ def run(
         checkpoint=checkpoint,
         environment=_ENVIRONMENT,
     )
-    if ended.code != 0 and _NO_MEMORY in ended.errors:
+    if ended.code != 0 and any(words in ended.errors for words in _NO_MEMORY):
         raise Overrun(Limit.MEMORY, ended)
     if ended.code != 0 or not progress.complete:
         raise Unsuccessful(ended)

@@ -288,7 +288,7 @@ def _rungs(video: Video, picture: Picture, facts: Facts) -> tuple[Rung, ...]:
             continue
         if rungs and min(width, height) < SMALLEST:
             break
-        slow = short <= _SLOW_FROM and per_second > _SLOW
+        slow = min(width, height) <= _SLOW_FROM and per_second > _SLOW
         rungs.append(
             Rung(
                 name=name if rungs or max(picture.width / long, picture.height / long) > 1 else _name(width, height),
