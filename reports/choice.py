@@ -33,7 +33,10 @@ class Choice:
     @property
     def is_personal(self) -> bool:
         """Whether it says something about customers."""
-        return self.spec.personal or any(column.personal for column in self.selected)
+        try:
+            return self.spec.personal or any(column.personal for column in self.selected)
+        except UnknownChoice:
+            return True  # what another release has made may be
 
     def checked(self) -> Self:
         """The same with all its columns, and without filters that keep everything.
@@ -53,5 +56,5 @@ class Choice:
         return replace(
             self,
             columns=[column.name for column in columns],
-            filters={name: sorted(values) for name, values in self.filters.items() if values},
+            filters={name: sorted(set(values)) for name, values in self.filters.items() if values},
         )

@@ -25,6 +25,7 @@ from uuid_utils.compat import uuid7
 
 from jobs.models import CODE_LENGTH, Job, show_code
 from jobs.models import State as JobState
+from reports import kinds
 from reports.choice import Choice
 from reports.periods import NAMES, Period
 from reports.recurrence import Every, Recurrence
@@ -97,7 +98,12 @@ class Chosen(models.Model):
 
     @property
     def spec(self) -> Spec:
-        return self.choice.spec
+        """Its kind, or what stands for one that this release does not have."""
+        return kinds.shown(self.kind)
+
+    @property
+    def known_columns(self) -> list[Column]:
+        return self.spec.known(self.columns)
 
     @property
     def filters_in_words(self) -> list[tuple[str, str]]:
@@ -115,7 +121,10 @@ class Chosen(models.Model):
     def order_in_words(self) -> str:
         if not self.order:
             return ""
-        title = self.spec.column(self.order.removeprefix("-")).title
+        (title, *_rest) = [
+            *(column.title for column in self.known_columns if column.name == self.order.removeprefix("-")),
+            self.order,
+        ]
         return _("%(column)s, from the largest") % {"column": title} if self.order.startswith("-") else str(title)
 
 
@@ -282,7 +291,7 @@ class Report(Chosen):
         """Raises UnknownChoice for what this release no longer has."""
         zone = timezone.get_default_timezone()
         start, end = self.period.instants(zone)
-        return Selection(self.spec, start, end, self.choice.selected, self.filters, self.order, zone)
+        return Selection(self.choice.spec, start, end, self.choice.selected, self.filters, self.order, zone)
 
     @property
     def file_name(self) -> str:
@@ -295,7 +304,7 @@ class Report(Chosen):
     def shown_totals(self) -> list["ShownTotal"]:
         """What the file adds up to, for each currency; the kind's headline first."""
         headline = self.spec.headline
-        columns = sorted(self.choice.selected, key=lambda column: column.name != headline)
+        columns = sorted(self.known_columns, key=lambda column: column.name != headline)
         return [
             ShownTotal(column, total["currency"], total["sums"][column.name], total["decimals"])
             for total in self.totals

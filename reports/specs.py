@@ -168,6 +168,10 @@ class Spec:
     def of_groups(self) -> bool:
         return any(column.groups for column in self.columns)
 
+    def known(self, names: Sequence[str]) -> list[Column]:
+        """The columns among those named that there are, for what an older or newer release has made."""
+        return [column for column in self.columns if column.name in names]
+
     def selected(self, names: Sequence[str]) -> list[Column]:
         """The required columns and those named, in the report's own order. Raises UnknownChoice."""
         unknown = set(names) - {column.name for column in self.columns}

@@ -198,7 +198,7 @@ def _context(report: Report) -> dict[str, Any]:
         "live": watched,
         "job": report.job,
         "version": hashlib.sha256(shown.encode()).hexdigest()[:16],
-        "columns": [column.title for column in report.choice.selected],
+        "columns": [column.title for column in report.known_columns],
         "now": now,
     }
 
@@ -368,7 +368,7 @@ def saved(request: SignedIn, pk: UUID) -> HttpResponse:
     context = {
         "saved": found,
         "form": form,
-        "columns": [column.title for column in found.choice.selected],
+        "columns": [column.title for column in found.known_columns],
         "reports": [(report, report.state_at(now)) for report in latest],
         "now": now,
     }

@@ -283,3 +283,19 @@ def test_operators_see_reports_in_the_admin_but_not_their_files(client, ask, wor
 
 def test_default_columns_hold_nothing_personal():
     assert not {"customer", "phone"} & set(default_columns(kinds.get("revenue")))
+
+
+@pytest.mark.parametrize("gone", [{"kind": "weather"}, {"columns": ["time", "weight"]}, {"order": "-weight"}])
+def test_what_another_release_has_made_is_shown_as_far_as_it_is_known(page, ask, work, gone):
+    sell((2025, 6, 15))
+    report = ask()
+    work()
+    Report.objects.filter(pk=report.pk).update(**gone)
+    report = Report.objects.get(pk=report.pk)
+    for address in (reverse("reports:list"), report.get_absolute_url()):
+        assert page.get(address).status_code == 200
+    again = page.post(reverse("reports:again", kwargs={"code": report.shown_code}), follow=True)
+    assert "no longer there" in text_of(again)
+    assert Report.objects.count() == 1
+    download = page.get(reverse("reports:download", kwargs={"code": report.shown_code}), follow=True)
+    assert download.status_code == 200
