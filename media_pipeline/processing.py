@@ -50,14 +50,15 @@ def process(asset_id: UUID, *, run: Run) -> dict[str, Any]:
     asset = Asset.objects.filter(pk=asset_id).select_related("owner").first()
     if asset is None:
         raise Permanent(_("It was deleted, so there is nothing to make."))
-    try:
-        with translation.override(asset.owner.language), _workplace(run) as folder:
-            _work(asset, folder, run)
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
-            raise
-        log.error("No room to work on asset %s", asset.pk)  # noqa: TRY400 (a full disk is no bug)
-        raise Transient(_("There is no room to work on it at the moment. We will try again.")) from error
+    with translation.override(asset.owner.language):
+        try:
+            with _workplace(run) as folder:
+                _work(asset, folder, run)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            log.error("No room to work on asset %s", asset.pk)  # noqa: TRY400 (a full disk is no bug)
+            raise Transient(_("There is no room to work on it at the moment. We will try again.")) from error
     services.drop_arrived_file(asset)
     return {"url": asset.get_absolute_url(), "label": _("Look at it")}
 

@@ -83,7 +83,7 @@ def check(visitor: Visitor, address: str) -> list[str]:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_pages_are_accessible_and_fit(
+def test_pages_are_accessible_and_fit(  # noqa: PLR0917 (fixtures)
     visit: Callable[..., Visitor],
     owner: User,
     operator: User,

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 CATALOGUE = ROOT / "web" / "locale" / "vi" / "LC_MESSAGES"
-APPS = ("config", "jobs", "shop", "reports", "web")
+APPS = ("config", "jobs", "shop", "media_pipeline", "reports", "web")
 
 needs_gettext = pytest.mark.skipif(shutil.which("xgettext") is None, reason="needs Debian's gettext")
 

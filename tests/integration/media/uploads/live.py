@@ -125,7 +125,8 @@ def running_site(person: User, folder: Path) -> Iterator[Site]:
     client.force_login(person)
     port = next_free_port(18600)
     database = settings.DATABASES["default"]
-    url = f"postgresql://{database['USER']}@{database['HOST']}:{database['PORT']}/{connection.settings_dict['NAME']}"
+    who = f"{database['USER']}:{quote(database['PASSWORD'], safe='')}"
+    url = f"postgresql://{who}@{database['HOST']}:{database['PORT']}/{connection.settings_dict['NAME']}"
     env = {
         **os.environ,
         "DATABASE_URL": url,
