@@ -237,6 +237,10 @@ def file(request: SignedIn, token: str) -> HttpResponseBase:
         return _not_found(request)
     except (services.Expired, FileNotFoundError):
         return _expired(request, None)
+    except storage.Away as error:
+        return HttpResponse(
+            str(error), status=503, headers={"Retry-After": "10"}, content_type="text/plain; charset=utf-8"
+        )
     return FileResponse(
         content, as_attachment=True, filename=report.file_name, content_type=Format(report.format).content_type
     )

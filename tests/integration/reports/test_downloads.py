@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs import services as jobs
+from jobs.adapters.storage import Away
 from jobs.models import Job
 from jobs.services import NotAllowed
 from reports import building, queries, retention, services
@@ -331,3 +332,13 @@ def test_the_sweep_runs_as_a_job(report, storage):
     job.refresh_from_db()
     assert job.result == {"expired": 1, "parts": 0, "leftovers": 0, "uploads": 0, "deleted": 0}
     assert stored(storage) == []
+
+
+def test_a_storage_that_is_away_is_said_and_to_be_tried_again(as_owner, report, monkeypatch):
+    def away(_key):
+        raise Away("Not now.")
+
+    address = as_owner.get(f"/reports/{report.shown_code}/download/")["Location"]
+    monkeypatch.setattr("jobs.adapters.storage.open_file", away)
+    answer = as_owner.get(address)
+    assert (answer.status_code, answer["Retry-After"], answer.content) == (503, "10", b"Not now.")
