@@ -1,4 +1,8 @@
-"""Where media lie in storage. What one attempt stores is in a folder of its own, so nothing is ever written over."""
+"""Where media lie in storage.
+
+What one attempt at one job stores is in a folder of its own (``making``), so nothing is ever written over, and every
+file keeps its name: playlists refer to each other by them.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -7,13 +11,14 @@ from typing import IO, Final
 from uuid import UUID
 
 from jobs.adapters import storage
+from jobs.run import Run
 from media_pipeline.made import Made
 
 FOLDER: Final = "media"
 _BLOCK: Final = 1 << 20
 
 
-def store_original(asset: UUID, attempt: int, source: Path, checkpoint: Callable[[], object]) -> tuple[str, str]:
+def store_original(asset: UUID, making: str, source: Path, checkpoint: Callable[[], object]) -> tuple[str, str]:
     """Stores the uploaded file; returns its key and its SHA-256 in hexadecimal digits. Raises storage.Away."""
     digest = hashlib.sha256()
 
@@ -24,8 +29,12 @@ def store_original(asset: UUID, attempt: int, source: Path, checkpoint: Callable
             yield block
 
     with source.open("rb") as file:
-        key = storage.save(f"{FOLDER}/{asset}/original-{attempt}", blocks(file))
+        key = storage.save(f"{FOLDER}/{asset}/{making}/original", blocks(file))
     return key, digest.hexdigest()
+
+
+def making_of(run: Run) -> str:
+    return f"{run.id}-{run.attempt}"
 
 
 def fetch(key: str, target: Path, checkpoint: Callable[[], object]) -> None:
@@ -36,12 +45,12 @@ def fetch(key: str, target: Path, checkpoint: Callable[[], object]) -> None:
             file.write(block)
 
 
-def store(asset: UUID, attempt: int, made: Made, checkpoint: Callable[[], object]) -> list[str]:
-    """Stores everything that belongs to a rendition; returns the keys, that of ``made.path`` first. Names stay as they
-    are, for playlists refer to each other by them. Raises storage.Away."""
+def store(asset: UUID, making: str, made: Made, checkpoint: Callable[[], object]) -> list[str]:
+    """Stores everything that belongs to a rendition; returns the keys, that of ``made.path`` first. Raises
+    storage.Away."""
     keys = []
     for path in (made.path, *made.extra):
         checkpoint()
         with path.open("rb") as file:
-            keys.append(storage.save(f"{FOLDER}/{asset}/{attempt}/{path.name}", iter(lambda: file.read(_BLOCK), b"")))
+            keys.append(storage.save(f"{FOLDER}/{asset}/{making}/{path.name}", iter(lambda: file.read(_BLOCK), b"")))
     return keys

@@ -5,7 +5,6 @@ renditions of one making are written in one transaction with the asset's outcome
 swept by ``retention``.
 """
 
-import errno
 import logging
 import os
 import shutil
@@ -24,7 +23,7 @@ from django.utils.translation import gettext_noop
 
 from jobs.adapters import storage
 from jobs.run import Run
-from jobs.task import LeaseLost, Permanent, Transient
+from jobs.task import Cancelled, LeaseLost, Permanent, Transient
 from media_pipeline import ffmpeg, files, making, services
 from media_pipeline.made import Made
 from media_pipeline.making import Making, Steps
@@ -36,7 +35,6 @@ log = logging.getLogger(__name__)
 
 _LOOKING: Final = gettext_noop("looking at it")
 _PERCENT: Final = gettext_noop("percent")
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 #: Characters of a log that are kept.
 _LOG: Final = 20_000
 
@@ -50,15 +48,8 @@ def process(asset_id: UUID, *, run: Run) -> dict[str, Any]:
     asset = Asset.objects.filter(pk=asset_id).select_related("owner").first()
     if asset is None:
         raise Permanent(_("It was deleted, so there is nothing to make."))
-    with translation.override(asset.owner.language):
-        try:
-            with _workplace(run) as folder:
-                _work(asset, folder, run)
-        except OSError as error:
-            if error.errno not in _NO_ROOM:
-                raise
-            log.error("No room to work on asset %s", asset.pk)  # noqa: TRY400 (a full disk is no bug)
-            raise Transient(_("There is no room to work on it at the moment. We will try again.")) from error
+    with translation.override(asset.owner.language), storage.room(), _workplace(run) as folder:
+        _work(asset, folder, run)
     services.drop_arrived_file(asset)
     return {"url": asset.get_absolute_url(), "label": _("Look at it")}
 
@@ -69,7 +60,7 @@ def _workplace(run: Run) -> Iterator[Path]:
     base = Path(settings.MEDIA_WORK_FOLDER)
     for left in base.glob(f"{run.id}-*"):
         shutil.rmtree(left, ignore_errors=True)
-    folder = base / f"{run.id}-{run.attempt}"
+    folder = base / files.making_of(run)
     folder.mkdir(parents=True, mode=0o700)
     try:
         yield folder
@@ -106,7 +97,7 @@ def _fetch(asset: Asset, source: Path, run: Run) -> None:
         shutil.copyfile(arrived, source)
     if asset.original_key:
         return
-    key, sha256 = files.store_original(asset.pk, run.attempt, source, run.checkpoint)
+    key, sha256 = files.store_original(asset.pk, files.making_of(run), source, run.checkpoint)
     with transaction.atomic():
         run.hold()
         kept = Asset.objects.filter(pk=asset.pk, original_key="").update(original_key=key, sha256=sha256)
@@ -134,12 +125,14 @@ def _make(asset: Asset, source: Path, out: Path, run: Run) -> Making:
 
 
 def _refuse(asset: Asset, reason: Reason, run: Run) -> None:
-    """Nothing is made of the file, and it is not kept."""
+    """Nothing is made of the file, and it is not kept. Raises Permanent where something was made of it before."""
     with transaction.atomic():
         run.hold()
-        Asset.objects.filter(pk=asset.pk, outcome=Outcome.NONE).update(
+        refused = Asset.objects.filter(pk=asset.pk, outcome=Outcome.NONE).update(
             outcome=Outcome.REFUSED, reason=reason, finished_at=Now(), original_key="", ladder=making.VERSION
         )
+    if not refused:  # what was made of it before stays, and its original with it
+        raise Permanent(reason.label)
     if asset.original_key:
         storage.delete(asset.original_key)
 
@@ -152,7 +145,7 @@ def _publish(asset: Asset, found: Making, run: Run) -> None:
     try:
         renditions = list(_stored(asset, found.made, stored, run))
         before = _record(asset, found, renditions, run)
-    except BaseException:
+    except (Cancelled, LeaseLost, Permanent, OSError):  # which all say that it was not recorded
         _delete(stored)
         raise
     _delete(before)
@@ -161,7 +154,7 @@ def _publish(asset: Asset, found: Making, run: Run) -> None:
 def _stored(asset: Asset, made: Sequence[Made], stored: list[str], run: Run) -> Iterator[Rendition]:
     """Rows of what was made, once that is stored; ``stored`` is filled with its keys."""
     for one in made:
-        keys = files.store(asset.pk, run.attempt, one, run.checkpoint)
+        keys = files.store(asset.pk, files.making_of(run), one, run.checkpoint)
         stored += keys
         yield Rendition(
             asset=asset,

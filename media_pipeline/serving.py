@@ -4,14 +4,12 @@ An address holds the asset and its making; under it lie all files of that making
 segments by name. Originals are never handed out here. Ranges: RFC 9110, 14.
 """
 
-import io
 import re
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import IO, Final
+from typing import Final
 
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
@@ -24,10 +22,7 @@ GOOD_FOR: Final = timedelta(hours=12)
 #: Addresses of one making stay the same for so long, or browsers could keep nothing.
 _SAME_FOR: Final = timedelta(hours=6)
 _SALT: Final = "media.file"
-_BLOCK: Final = 256 * 1024
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
-#: What refers to other files by their names, and so must come from where those seem to lie.
-_REFERRING: Final = frozenset({"application/vnd.apple.mpegurl", "text/vtt"})
 _TYPES: Final = {
     "m3u8": "application/vnd.apple.mpegurl",
     "mp4": "video/mp4",
@@ -75,55 +70,36 @@ def find(token: str, name: str, *, now: datetime) -> str:
 
 
 def respond(request: HttpRequest, key: str) -> HttpResponseBase:
-    """The file, or the part of it that is asked for. Raises FileNotFoundError, storage.Away."""
-    content_type = _TYPES.get(key.rpartition(".")[2], "application/octet-stream")
-    if content_type not in _REFERRING:
-        name = key.rpartition("/")[2]
-        link = storage.link(key, file_name=name, content_type=content_type, seconds=int(GOOD_FOR.total_seconds()))
-        if link is not None:
-            return _kept(HttpResponseRedirect(link), seconds=600)
-    file = storage.open_file(key)
-    response = _part(request, file, file.size)
-    response["Content-Type"] = content_type
+    """The file, or the part of it that is asked for, whatever the storage: pages allow their players no other origin.
+    Raises FileNotFoundError, storage.Away."""
+    response = _part(request, key, storage.size(key))
+    response["Content-Type"] = _TYPES.get(key.rpartition(".")[2], "application/octet-stream")
     response["Accept-Ranges"] = "bytes"
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = _LOCKED
-    return _kept(response, seconds=int(_SAME_FOR.total_seconds()))
-
-
-def _kept(response: HttpResponseBase, *, seconds: int) -> HttpResponseBase:
-    """What lies at an address never changes."""
-    response["Cache-Control"] = f"private, max-age={seconds}, immutable"
+    # What lies at an address never changes.
+    response["Cache-Control"] = f"private, max-age={int(_SAME_FOR.total_seconds())}, immutable"
     return response
 
 
-def _part(request: HttpRequest, file: IO[bytes], size: int) -> HttpResponseBase:
+def _part(request: HttpRequest, key: str, size: int) -> HttpResponseBase:
     found = _RANGE.fullmatch(request.headers.get("Range", ""))
     if found is None or found[1] == found[2] == "":
-        return _stream(file, 0, size, status=200)
+        return _stream(key, 0, size, status=200)
     if found[1]:
         first, last = int(found[1]), min(int(found[2] or size - 1), size - 1)
     else:
         first, last = max(size - int(found[2]), 0), size - 1
     if first > last:
-        file.close()
         refused = HttpResponse(status=416)
         refused["Content-Range"] = f"bytes */{size}"
         return refused
-    response = _stream(file, first, last - first + 1, status=206)
+    response = _stream(key, first, last - first + 1, status=206)
     response["Content-Range"] = f"bytes {first}-{last}/{size}"
     return response
 
 
-def _stream(file: IO[bytes], start: int, length: int, *, status: int) -> StreamingHttpResponse:
-    file.seek(start, io.SEEK_SET)
-    response = StreamingHttpResponse(_blocks(file, length), status=status)
+def _stream(key: str, first: int, length: int, *, status: int) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(storage.part(key, first, length), status=status)
     response["Content-Length"] = str(length)
     return response
-
-
-def _blocks(file: IO[bytes], left: int) -> Iterator[bytes]:
-    with file:
-        while left > 0 and (block := file.read(min(_BLOCK, left))):
-            left -= len(block)
-            yield block

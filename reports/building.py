@@ -5,7 +5,6 @@ stored but not recorded is swept by ``reports.retention``. Parts that were finis
 see ``reports.parts``.
 """
 
-import errno
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator
@@ -24,7 +23,7 @@ from django.utils.translation import gettext_noop
 
 from jobs.adapters import storage
 from jobs.run import Run
-from jobs.task import Cancelled, LeaseLost, Permanent, Transient
+from jobs.task import Cancelled, LeaseLost, Permanent
 from reports import extract, files, formats, parts
 from reports.formats import Content
 from reports.models import Report
@@ -36,7 +35,6 @@ log = logging.getLogger(__name__)
 KEEP: Final = timedelta(days=7)
 _ROWS: Final = gettext_noop("rows")
 _ROWS_READ_BACK: Final = gettext_noop("rows, now being checked")
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class WrongFile(Exception):
@@ -55,15 +53,11 @@ def build(report_id: UUID, *, run: Run) -> dict[str, Any]:
     with translation.override(report.language):
         if report.ready_at is None:
             try:
-                _make(report, run)
-            except (Cancelled, WrongFile):
+                with storage.room():
+                    _make(report, run)
+            except (Cancelled, WrongFile, FileNotFoundError):  # the storage has lost a part: all are made anew
                 parts.discard(report)
                 raise
-            except OSError as error:
-                if error.errno not in _NO_ROOM:
-                    raise
-                log.error("No room for the file of report %s", report.code)  # noqa: TRY400 (a full disk is no bug)
-                raise Transient(_("There is no room to store the file at the moment. We will try again.")) from error
         parts.discard(report)
         return {"url": report.get_absolute_url(), "label": _("Open the report")}
 

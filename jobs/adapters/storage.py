@@ -41,6 +41,28 @@ _TOO_MANY_REQUESTS: Final = 429
 _CUT_SHORT: Final = frozenset({"RequestTimeout", "IncompleteBody"})
 
 
+#: What a disk says, here or under the storage, that has no room.
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+#: Bytes that are handed on at once.
+_BLOCK: Final = 256 * 1024
+
+
+class NoRoom(Transient):
+    """A disk is full, which is no bug of ours."""
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """Turns a full disk, that of this machine included, into NoRoom."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        log.error("There is no room on the disk: %s", error)  # noqa: TRY400 (a full disk is no bug)
+        raise NoRoom(_("There is no room to store the file at the moment. We will try again.")) from error
+
+
 class Away(Transient):
     """The storage cannot be reached, or says that something is wrong with itself."""
 
@@ -132,6 +154,36 @@ def open_file(key: str) -> "File[bytes]":
         file = default_storage.open(key, "rb")
         file.file  # noqa: B018 (an object store's is fetched here, not when it is read)
         return file
+
+
+def size(key: str) -> int:
+    """Bytes of a stored file. Raises FileNotFoundError."""
+    with reached():
+        return default_storage.size(key)
+
+
+def part(key: str, first: int, length: int) -> Iterator[bytes]:
+    """``length`` bytes of a stored file from ``first`` (0 for its beginning) on, as they come: no more of it is
+    fetched. Raises FileNotFoundError."""
+    bucket = getattr(default_storage, "bucket", None)
+    if bucket is None:
+        file = default_storage.open(key, "rb")
+        file.seek(first)
+        return _blocks(file, length)
+    with reached():
+        try:
+            found = bucket.Object(key).get(Range=f"bytes={first}-{first + length - 1}")
+        except bucket.meta.client.exceptions.NoSuchKey:
+            raise FileNotFoundError(key) from None
+    blocks: Iterator[bytes] = found["Body"].iter_chunks(_BLOCK)
+    return blocks
+
+
+def _blocks(file: "File[bytes]", left: int) -> Iterator[bytes]:
+    with file:
+        while left > 0 and (block := file.read(min(_BLOCK, left))):
+            left -= len(block)
+            yield block
 
 
 def delete(key: str) -> None:

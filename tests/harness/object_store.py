@@ -13,12 +13,14 @@ from typing import Any, Final
 import boto3
 from botocore.config import Config
 
+from config.settings import _storage
 from deploy.local.machine import free_port
 from tests.harness.processes import Process, wait_for
 
 ACCESS_KEY: Final = "test-access"
 SECRET_KEY: Final = "test-secret-of-this-run-alone"
 REGION: Final = "us-east-1"
+BUCKET: Final = "backroom"
 
 
 def weed() -> str | None:
@@ -102,3 +104,10 @@ def fetch(url: str) -> tuple[int, dict[str, str], bytes]:
             return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, {}, error.read()
+
+
+def ours(url: str, **changes: Any) -> dict[str, Any]:
+    """The project's own settings for a store at ``url``."""
+    storage = _storage(f"s3://{BUCKET}?endpoint={url}&region={REGION}")
+    keys = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
+    return storage | {"OPTIONS": storage["OPTIONS"] | keys | changes}

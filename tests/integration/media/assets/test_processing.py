@@ -14,13 +14,15 @@ from PIL import Image
 
 from jobs import services as jobs
 from jobs import task
+from jobs.adapters.storage import NoRoom
 from jobs.models import Job
 from jobs.models import State as JobState
 from jobs.services import NotAllowed
-from jobs.task import Cancelled, LeaseLost, Permanent, Transient
-from media_pipeline import files, processing, retention, services
+from jobs.task import Cancelled, LeaseLost, Permanent
+from media_pipeline import files, making, processing, retention, services
 from media_pipeline.models import Asset, Kind, Rendition, RenditionKind, State
 from media_pipeline.reasons import Reason
+from media_pipeline.refused import Refused
 from tests.factories.people import PersonFactory
 from tests.integration.media.assets.conftest import Worker, named, picture, stored
 
@@ -103,6 +105,18 @@ def test_made_again_it_is_shown_as_it_was_until_the_new_ones_are_there(send, wor
     assert after & before == {asset.original_key}
 
 
+def test_what_could_be_made_before_and_is_refused_now_stays(send, work, storage, monkeypatch):
+    asset = send()
+    work()
+    before = named(asset)
+    services.make_again(asset=Asset.objects.select_related("job", "owner").get(pk=asset.pk))
+    monkeypatch.setattr(making, "make", raising(Refused(Reason.TOO_MUCH_WORK)))
+    assert work() == ["failed"]
+    assert named(asset) == stored(storage) == before
+    asset.refresh_from_db()
+    assert asset.state == State.READY
+
+
 def test_deleted_every_file_goes(send, work, storage, person):
     asset = send()
     work()
@@ -179,7 +193,7 @@ def test_a_worker_that_lost_the_job_shows_nothing(send, storage):
 def test_a_full_disk_is_said_and_tried_again(send, monkeypatch):
     asset = send()
     monkeypatch.setattr(files, "store", raising(OSError(errno.ENOSPC, "full")))
-    with pytest.raises(Transient, match="no room"):
+    with pytest.raises(NoRoom, match="no room"):
         processing.process(asset.pk, run=Worker())
 
 

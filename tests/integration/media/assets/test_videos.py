@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.task import Cancelled
-from media_pipeline import processing, showing
+from media_pipeline import processing, services, showing
 from media_pipeline.models import Asset, Kind, State
 from tests.integration.media.assets.conftest import Worker, named, stored
 
@@ -69,6 +69,23 @@ def test_a_video_can_be_played_in_several_qualities(client, send, work, storage,
     client.force_login(asset.owner)
     page = client.get(reverse("media:detail", args=[asset.pk])).content.decode()
     assert f'data-hls="{player.hls}"' in page
+
+
+def test_made_again_it_can_be_played_again(client, send, work, clip):
+    """Its files have the same names as before, and playlists find each other by them."""
+    asset = send(clip, "clip.mp4")
+    work()
+    before = named(asset)
+    services.make_again(asset=Asset.objects.select_related("job", "owner").get(pk=asset.pk))
+    assert work() == ["succeeded"]
+    assert named(asset) & before == {asset.original_key}
+    assert {key.rpartition("/")[2] for key in named(asset)} == {key.rpartition("/")[2] for key in before}
+    player = showing.show(asset, now=timezone.now())
+    assert isinstance(player, showing.Player)
+    (best, *_rest) = re.findall(r"^[^#\s]+$", get(client, player.hls).decode(), re.MULTILINE)
+    file = re.search(r'URI="([^"]+)"', get(client, urljoin(player.hls, best)).decode())
+    assert file is not None
+    assert b"ftyp" in get(client, urljoin(player.hls, file[1]))[:12]
 
 
 def test_places_do_not_get_out(send, work, storage, clip):
