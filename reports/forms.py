@@ -1,19 +1,17 @@
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Final
 
 from django import forms
 from django.utils.dates import WEEKDAYS
 from django.utils.functional import Promise
-from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from reports import queries
 from reports.choice import Choice
 from reports.periods import NAMES, InvalidPeriod, Period
 from reports.recurrence import Every, Recurrence
-from reports.rows import Holds
-from reports.specs import Column, Format, Spec
+from reports.specs import Format, Spec
 from shop.accounts.models import User
 
 CUSTOM: Final = "custom"
@@ -107,7 +105,8 @@ class ReportForm(PeriodForm):
         columns = [column for column in spec.columns if personal or not column.personal]
         _set_choices(self.fields["columns"], [(one.name, one.title) for one in columns if not one.required])
         self.fields["columns"].initial = default_columns(spec)
-        _set_choices(self.fields["order"], [("", _("As they come")), *_orders(columns)])
+        orders = [order for column in columns for order in column.orders.items()]
+        _set_choices(self.fields["order"], [("", _("As they come")), *orders])
         self.always = [column.title for column in columns if column.required]
         for one in spec.filters:
             self.fields[f"{_FILTER}{one.name}"] = forms.MultipleChoiceField(
@@ -152,18 +151,6 @@ _FILTER: Final = "filter_"
 def _set_choices(field: forms.Field, choices: Sequence[tuple[str, str | Promise]]) -> None:
     assert isinstance(field, forms.ChoiceField)
     field.choices = list(choices)
-
-
-def _orders(columns: Iterable[Column]) -> Iterator[tuple[str, str | Promise]]:
-    """What rows can be put in order of: texts by the alphabet, all else both ways."""
-    for column in columns:
-        if column.holds == Holds.TEXT:
-            yield column.name, column.title
-            continue
-        is_time = column.holds in {Holds.MOMENT, Holds.DATE, Holds.MONTH}
-        up, down = (_("earliest first"), _("latest first")) if is_time else (_("smallest first"), _("largest first"))
-        yield column.name, format_lazy("{}, {}", column.title, up)
-        yield f"-{column.name}", format_lazy("{}, {}", column.title, down)
 
 
 def default_columns(spec: Spec) -> list[str]:

@@ -119,13 +119,8 @@ class Chosen(models.Model):
 
     @property
     def order_in_words(self) -> str:
-        if not self.order:
-            return ""
-        (title, *_rest) = [
-            *(column.title for column in self.known_columns if column.name == self.order.removeprefix("-")),
-            self.order,
-        ]
-        return _("%(column)s, from the largest") % {"column": title} if self.order.startswith("-") else str(title)
+        orders = {order: words for column in self.known_columns for order, words in column.orders.items()}
+        return str(orders.get(self.order, self.order))
 
 
 class SavedReport(Chosen):

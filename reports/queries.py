@@ -1,5 +1,7 @@
 """Reading about reports."""
 
+from uuid import UUID
+
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
@@ -35,6 +37,11 @@ def saved_of(owner: User) -> QuerySet[SavedReport]:
     if not may_have_reports(owner):
         return SavedReport.objects.none()
     return SavedReport.objects.filter(owner_id=owner.pk).select_related("owner").order_by("name")
+
+
+def saved_by_id(pk: UUID, *, viewer: User) -> SavedReport | None:
+    """None for an unknown id and for somebody else's alike."""
+    return saved_of(viewer).filter(pk=pk).first()
 
 
 def of_owner(owner: User) -> QuerySet[Report]:

@@ -123,7 +123,8 @@ def request_again(*, report: Report, now: datetime) -> Report:
 
 
 def cancel(*, report: Report, actor: User) -> None:
-    """Stops the report being made and throws away what there is of it so far. Raises NotAllowed where it is over."""
+    """Stops the report being made. What there is of it so far is thrown away, at the latest by the next sweep. Raises
+    NotAllowed where it is over."""
     if report.job is None:
         raise NotAllowed(_("This report is over, so there is nothing to stop."))
     jobs.cancel(report.job, actor=actor)

@@ -13,6 +13,8 @@ from django.db.models import DateField, DateTimeField, F, Func, Q, QuerySet, Sum
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, TruncMonth
 from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from reports import rows
 from reports.rows import Holds
@@ -85,6 +87,18 @@ class Column:
         return Sum(self.value)
 
     @property
+    def orders(self) -> dict[str, str | Promise]:
+        """How rows can be put in order of it, with the words: texts by the alphabet, all else both ways."""
+        if self.holds == Holds.TEXT:
+            return {self.name: self.title}
+        is_time = self.holds in {Holds.MOMENT, Holds.DATE, Holds.MONTH}
+        up, down = (_("earliest first"), _("latest first")) if is_time else (_("smallest first"), _("largest first"))
+        return {
+            self.name: format_lazy("{}, {}", self.title, up),
+            f"-{self.name}": format_lazy("{}, {}", self.title, down),
+        }
+
+    @property
     def is_number(self) -> bool:
         return self.holds in {Holds.NUMBER, Holds.MONEY, Holds.PERCENT}
 
@@ -143,7 +157,7 @@ class Spec:
     """
 
     name: str
-    title: Promise
+    title: str | Promise
     covers: Promise
     columns: tuple[Column, ...]
     source: Callable[[datetime, datetime], QuerySet[Any]]

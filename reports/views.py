@@ -7,7 +7,6 @@ POST; it all works without JavaScript.
 import hashlib
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
@@ -25,10 +24,9 @@ from jobs.adapters import storage
 from jobs.live import Live, look
 from jobs.services import NotAllowed
 from jobs.trace import trace_id
-from reports import kinds, preview, queries, schedules, services
-from reports.forms import PERIOD_WORDS, ReportForm, SavedForm, default_columns
+from reports import kinds, preview, queries, services
+from reports.forms import ReportForm, default_columns
 from reports.models import Report, State
-from reports.periods import NAMES, Period
 from reports.selection import Selection
 from reports.specs import Format, UnknownChoice
 from shop.accounts.access import SignedIn, role_required, source_of
@@ -92,7 +90,7 @@ def new(request: SignedIn, kind: str) -> HttpResponse:
     rows."""
     form = _form(request, kind, request.POST if request.method == "POST" else None)
     if form is None:
-        return _not_found(request)
+        return not_found(request)
     if request.method == "POST" and form.is_valid() and "count" not in request.POST:
         try:
             report = services.request_report(
@@ -115,7 +113,7 @@ def rows(request: SignedIn, kind: str) -> HttpResponse:
     """How many rows the report in the query has, and the first of them, as a fragment."""
     form = _form(request, kind, request.GET)
     if form is None:
-        return _not_found(request)
+        return not_found(request)
     return render(request, "reports/count.html", _count(form))
 
 
@@ -163,7 +161,7 @@ def _count(form: ReportForm) -> dict[str, Any]:
 def detail(request: SignedIn, code: str) -> HttpResponse:
     report = queries.by_code(code, viewer=request.user)
     if report is None:
-        return _not_found(request)
+        return not_found(request)
     return render(request, "reports/detail.html", _context(report))
 
 
@@ -174,7 +172,7 @@ def live(request: SignedIn, code: str) -> HttpResponse:
     """What the report's page shows of it now, as a fragment; 204 where the page already shows this ``v``."""
     report = queries.by_code(code, viewer=request.user)
     if report is None:
-        return _not_found(request)
+        return not_found(request)
     context = _context(report)
     if request.GET.get("v") == context["version"]:
         return HttpResponse(status=204)
@@ -210,7 +208,7 @@ def download(request: SignedIn, code: str) -> HttpResponse:
     """Writes the download down and leads to the file."""
     report = queries.by_code(code, viewer=request.user)
     if report is None:
-        return _not_found(request)
+        return not_found(request)
     try:
         address = services.open_download(
             report=report, viewer=request.user, address=source_of(request) or None, now=timezone.now()
@@ -234,7 +232,7 @@ def file(request: SignedIn, token: str) -> HttpResponseBase:
         report = services.report_of_link(token, viewer=request.user, now=timezone.now())
         content = storage.open_file(report.file_key)
     except (Report.DoesNotExist, NotAllowed, services.NotReady):
-        return _not_found(request)
+        return not_found(request)
     except (services.Expired, FileNotFoundError):
         return _expired(request, None)
     except storage.Away as error:
@@ -256,7 +254,7 @@ def _expired(request: HttpRequest, report: Report | None) -> HttpResponse:
 def cancel(request: SignedIn, code: str) -> HttpResponse:
     report = queries.by_code(code, viewer=request.user)
     if report is None:
-        return _not_found(request)
+        return not_found(request)
     if request.method != "POST":
         return render(
             request,
@@ -283,7 +281,7 @@ def cancel(request: SignedIn, code: str) -> HttpResponse:
 def again(request: SignedIn, code: str) -> HttpResponse:
     report = queries.by_code(code, viewer=request.user)
     if report is None:
-        return _not_found(request)
+        return not_found(request)
     try:
         return redirect(services.request_again(report=report, now=timezone.now()))
     except NotAllowed as error:
@@ -293,134 +291,7 @@ def again(request: SignedIn, code: str) -> HttpResponse:
     return redirect(report)
 
 
-@role_required(Role.OWNER)
-@require_safe
-@never_cache
-def saved_list(request: SignedIn) -> HttpResponse:
-    """The person's saved reports, by name, and when they come."""
-    found = queries.saved_of(request.user)
-    return render(request, "reports/saved_list.html", {"saved_reports": found, "now": timezone.now()})
-
-
-@role_required(Role.OWNER)
-@require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
-def save(request: SignedIn, code: str) -> HttpResponse:
-    """Keeps what the report holds under a name."""
-    report = queries.by_code(code, viewer=request.user)
-    if report is None:
-        return _not_found(request)
-    named = _period_name(report)
-    initial = {"name": f"{report.spec.title}, {PERIOD_WORDS[named]}"[:100], "period": named}
-    form = SavedForm(request.POST if request.method == "POST" else None, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        try:
-            saved = schedules.save(
-                owner=request.user,
-                choice=report.choice,
-                language=get_language() or "vi",
-                name=form.cleaned_data["name"],
-                period=form.cleaned_data["period"],
-                recurrence=form.recurrence,
-                by_mail=form.cleaned_data["by_mail"],
-                now=timezone.now(),
-            )
-        except schedules.NameTaken:
-            form.add_error("name", _("You have a saved report of this name. Choose another one."))
-        except NotAllowed as error:
-            form.add_error(None, str(error))
-        else:
-            return redirect(saved)
-    return render(request, "reports/save.html", {"form": form, "report": report})
-
-
-def _period_name(report: Report) -> str:
-    """The name of the span that the report is of, by today's calendar; last month where it has none."""
-    today = timezone.localdate()
-    return next((name for name in NAMES if Period.named(name, today=today) == report.period), "last_month")
-
-
-@role_required(Role.OWNER)
-@require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
-def saved(request: SignedIn, pk: UUID) -> HttpResponse:
-    """A saved report: what it holds, when it comes, what it has brought; a POST changes name and times."""
-    found = queries.saved_of(request.user).filter(pk=pk).first()
-    if found is None:
-        return _not_found(request)
-    fields = ("name", "period", "every", "weekday", "day", "hour", "by_mail")
-    form = SavedForm(
-        request.POST if request.method == "POST" else None, initial={name: getattr(found, name) for name in fields}
-    )
-    if request.method == "POST" and form.is_valid():
-        try:
-            schedules.change(
-                saved=found,
-                name=form.cleaned_data["name"],
-                period=form.cleaned_data["period"],
-                recurrence=form.recurrence,
-                by_mail=form.cleaned_data["by_mail"],
-                now=timezone.now(),
-            )
-        except schedules.NameTaken:
-            form.add_error("name", _("You have a saved report of this name. Choose another one."))
-        else:
-            messages.success(request, _("Saved."))
-            return redirect(found)
-    now = timezone.now()
-    latest = found.reports.select_related("job", "owner").order_by("-created_at")[:5]
-    context = {
-        "saved": found,
-        "form": form,
-        "columns": [column.title for column in found.known_columns],
-        "reports": [(report, report.state_at(now)) for report in latest],
-        "now": now,
-    }
-    return render(request, "reports/saved.html", context)
-
-
-@role_required(Role.OWNER)
-@require_POST
-@never_cache
-def saved_make(request: SignedIn, pk: UUID) -> HttpResponse:
-    found = queries.saved_of(request.user).filter(pk=pk).first()
-    if found is None:
-        return _not_found(request)
-    try:
-        return redirect(schedules.make(saved=found, now=timezone.now()))
-    except NotAllowed as error:
-        messages.warning(request, str(error))
-    except UnknownChoice:
-        messages.warning(request, _("A column or a filter of it is no longer there. Ask for a new report."))
-    return redirect(found)
-
-
-@role_required(Role.OWNER)
-@require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
-def saved_delete(request: SignedIn, pk: UUID) -> HttpResponse:
-    found = queries.saved_of(request.user).filter(pk=pk).first()
-    if found is None:
-        return _not_found(request)
-    if request.method == "POST":
-        schedules.delete(saved=found)
-        messages.success(request, _("“%(name)s” is deleted.") % {"name": found.name})
-        return redirect("reports:saved-list")
-    return render(
-        request,
-        "web/confirm.html",
-        {
-            "question": _("Delete “%(name)s”?") % {"name": found.name},
-            "consequence": _("It will not come any more. The reports that were made from it stay."),
-            "button": _("Delete"),
-            "tone": "danger-fill",
-            "action": request.path,
-            "back": found.get_absolute_url(),
-        },
-    )
-
-
-def _not_found(request: HttpRequest) -> HttpResponse:
+def not_found(request: HttpRequest) -> HttpResponse:
     """The same page for a code that nobody has and for somebody else's."""
     context = {
         "heading": _("We find no such report"),

@@ -6,6 +6,7 @@ from typing import IO, Final
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from jobs.task import Permanent
 from reports.breakdown import breakdowns
 from reports.formats import Content
 from reports.formats.about import Value, about, columns, days, facts, key_and_sums
@@ -15,7 +16,7 @@ from reports.pdf import readback
 from reports.pdf.cover import Cover
 from reports.pdf.document import Document
 from reports.pdf.notation import Notation
-from reports.pdf.table import Sums, Table, Words
+from reports.pdf.table import MOST_KEYS, Sums, Table, Words
 from reports.rows import Holds
 from reports.writers import Contents, Writer
 
@@ -26,6 +27,12 @@ _NOTATIONS: Final = {
 
 
 def writer(report: Report, content: Content, *, rows_a_part: int) -> Writer:
+    """Raises Permanent for more currencies than a page has room for."""
+    if len(content.totals) > MOST_KEYS:
+        raise Permanent(
+            _("A PDF file has room for the sums of %(most)d currencies, and here are more. Choose Excel or CSV.")
+            % {"most": MOST_KEYS}
+        )
     notation, shown = _NOTATIONS[report.language], columns(report)
     key, numbers = key_and_sums(report)
     moments = [place for place, column in enumerate(shown) if column.holds == Holds.MOMENT]

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from reports.kinds import customers, margins, payments, revenue, revenue_by, sales, stock, vat
@@ -18,7 +17,7 @@ def shown(name: str) -> Spec:
     """The kind, or what stands for one that this release does not have."""
     return KINDS.get(name) or Spec(
         name=name,
-        title=format_lazy("{}", name),
+        title=name,
         covers=_("This kind of report is made by another release."),
         columns=(),
         source=sales.lines,

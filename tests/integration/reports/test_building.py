@@ -30,6 +30,7 @@ from reports.building import WrongFile
 from reports.models import Report, State
 from reports.specs import Format
 from reports.xlsx.workbook import Workbook
+from shop.money import EXPONENTS
 from shop.orders.models import OrderLine
 from tests.factories.orders import OrderFactory, OrderLineFactory
 from tests.integration.reports.conftest import (
@@ -335,6 +336,15 @@ def test_a_worker_that_loses_its_lease_leaves_only_finished_parts(ask, storage, 
     assert stored(storage) == sorted(part.file_key for part in report.parts.all())
     report.refresh_from_db()
     assert report.ready_at is None
+
+
+def test_a_pdf_file_of_more_currencies_than_it_has_room_for_says_so(transactional_db, ask):
+    for currency in EXPONENTS:
+        OrderLineFactory(order=OrderFactory(placed_at=AT_NOON, currency=currency))
+    report = ask(format=Format.PDF)
+    with pytest.raises(Permanent, match="12 currencies"):
+        building.build(report.pk, run=Worker())
+    building.build(ask(format=Format.XLSX).pk, run=Worker())
 
 
 # --- workers that come too late --------------------------------------------------------------------------------------

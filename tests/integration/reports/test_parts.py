@@ -99,6 +99,14 @@ class TestParts:
         assert set(report.parts.values_list("file_key", flat=True)) < set(stored(storage))
         assert self.finished(report).row_count == 25
 
+    def test_a_part_that_the_storage_has_lost_costs_one_attempt(self, lines, ask, storage):
+        report = self.stopped(ask)
+        (storage / report.parts.first().file_key).unlink()
+        with pytest.raises(FileNotFoundError):
+            self.finished(report)
+        assert stored(storage) == []
+        assert self.finished(report).row_count == 25
+
     def test_a_part_that_nobody_wrote_down_is_swept(self, lines, ask, storage):
         def lose():
             raise LeaseLost

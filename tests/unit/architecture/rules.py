@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from tests.unit.architecture.source import LAYERS, Module
 
 #: What a module is called where the world comes in: there the clock is read and passed on.
-EDGES = frozenset({"admin", "api", "context_processors", "middleware", "tasks", "upload_views", "views"})
+EDGES = frozenset({"admin", "api", "context_processors", "middleware", "tasks", "views"})
 EDGE_PACKAGES = ("management.", "templatetags.")
 #: What one app may use of another. ``access`` says who may enter a page, ``demo`` what the sample shop is made of.
 DOORS = frozenset({"services", "queries", "models", "access", "demo"})
@@ -55,7 +55,7 @@ def the_clock_is_read_at_the_edge(module: Module) -> Iterator[str]:
     """What happens at a given moment can then be tested at any."""
     if module.app in {"jobs", "web", "config", "sandbox"}:
         return
-    if module.place in EDGES or module.place.startswith(EDGE_PACKAGES):
+    if module.place in EDGES or module.place.endswith("_views") or module.place.startswith(EDGE_PACKAGES):
         return
     for name, call in _calls(module):
         if not call.args and any(name == clock or name.endswith(f".{clock}") for clock in CLOCKS):
