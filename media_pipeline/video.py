@@ -10,13 +10,11 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
-from math import ceil, floor
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any, Final
 
-from media_pipeline import ffmpeg, ladder
+from media_pipeline import ffmpeg, graph, ladder, playlists
 from media_pipeline.confined import Ended, Limits, Overrun
 from media_pipeline.ffmpeg import Tools, Unsuccessful
 from media_pipeline.ladder import Picture, Plan, Rung, Storyboard, Track
@@ -24,10 +22,6 @@ from media_pipeline.made import Made
 from media_pipeline.reasons import Missing, Reason
 from media_pipeline.refused import Refused
 
-#: Seconds of a segment. All sizes have a keyframe there.
-SEGMENT: Final = 4
-#: Seconds without a keyframe beyond which an upload's own stream is not kept: one could not jump, or switch, there.
-_LONGEST_SEGMENT: Final = 10.0
 #: Keyframes of a kept stream that are passed on to the other sizes.
 _MOST_SEGMENTS: Final = 8000
 #: Loudness that sound is brought to, and the peak that it must not pass (EBU R 128's units: LUFS, dBTP).
@@ -40,7 +34,6 @@ _SILENCE: Final = -60.0
 _POSTER: Final = 1280
 #: The tallest size that is also made into one file, for whatever cannot play streams.
 _FILE: Final = 720
-_THREADS: Final = min(8, os.cpu_count() or 1)
 _MB: Final = 1 << 20
 _PLAYLIST: Final = "application/vnd.apple.mpegurl"
 _AAC: Final = "mp4a.40.2"
@@ -182,7 +175,7 @@ class _Maker:
         pixels = picture.stored[0] * picture.stored[1] if picture else 0
         effort = duration * max(1.0, pixels / (1920 * 1080))
         return Limits(
-            memory=1536 * _MB + pixels * 3 * (24 + 4 * _THREADS),
+            memory=1536 * _MB + pixels * 3 * (24 + 4 * graph.THREADS),
             cpu=round(600 + 90 * effort),
             wall=600 + 90 * effort,
             stall=120,
@@ -192,7 +185,7 @@ class _Maker:
     def _input(self, **options: Any) -> Any:
         # More than it says it has, if it has; but not the ten hours that a wrong time stamp would be filled up with.
         longest = max(self.plan.duration, self.plan.track.duration if self.plan.track else 0.0) * 1.25 + 10
-        return ffmpeg.source(t=f"{longest:.3f}", noautorotate=None, threads=_THREADS, **options)
+        return ffmpeg.source(t=f"{longest:.3f}", noautorotate=None, threads=graph.THREADS, **options)
 
     # Sound
 
@@ -201,7 +194,7 @@ class _Maker:
         if track is None:
             return None, 0.0
         sound = self._input()[str(track.index)]
-        sound = sound.filter("aformat", channel_layouts=_layout(track)).filter(
+        sound = sound.filter("aformat", channel_layouts=graph.layout(track)).filter(
             "ebur128", peak="true", framelog="verbose"
         )
         try:
@@ -213,12 +206,12 @@ class _Maker:
 
     def _sound_output(self, source: Any, track: Track, gain: float) -> Any:
         if track.copy and not gain:
-            return _hls(source[str(track.index)], "sound", acodec="copy")
+            return graph.hls(source[str(track.index)], "sound", acodec="copy")
         sound = source[str(track.index)].filter("aresample", **{"async": 1, "first_pts": 0})
-        sound = sound.filter("aformat", channel_layouts=_layout(track))
+        sound = sound.filter("aformat", channel_layouts=graph.layout(track))
         if gain:
             sound = sound.filter("volume", f"{gain:.2f}dB")
-        return _hls(sound, "sound", acodec="aac", ar=track.sample_rate, **{"b:a": track.bitrate})
+        return graph.hls(sound, "sound", acodec="aac", ar=track.sample_rate, **{"b:a": track.bitrate})
 
     # Pictures
 
@@ -243,7 +236,7 @@ class _Maker:
         """None where it does not come to what it says that it is."""
         video = self._input()[str(picture.index)]
         # Without what encoders, cameras and dashboards say of themselves in it: SEI is unit 6 of H.264, 7.4.1.
-        self._run(_hls(video, rung.name, vcodec="copy", **{"bsf:v": "filter_units=remove_types=6"}))
+        self._run(graph.hls(video, rung.name, vcodec="copy", **{"bsf:v": "filter_units=remove_types=6"}))
         stream = self._read(rung.name, rung)
         return stream if stream and _agrees(stream.duration, picture.duration) else None
 
@@ -296,18 +289,18 @@ class _Maker:
         rate = rungs[0].rate if rungs else self.plan.rungs[-1].rate
         largest = rungs[0] if rungs else storyboard
         assert largest
-        video = _upright(video.filter("fps", _fraction(rate)), picture, largest.width, largest.height)
+        video = graph.upright(video.filter("fps", graph.fraction(rate)), picture, largest.width, largest.height)
         for rung in rungs:
             if rung.rate != rate:
                 rate = rung.rate
-                video = video.filter("fps", _fraction(rate))
+                video = video.filter("fps", graph.fraction(rate))
             if rung is not rungs[0]:
-                video = _scaled(video, rung)
+                video = graph.scaled(video, rung)
             copies = video.split()
-            yield _encoded(copies[0], rung, moments)
+            yield graph.encoded(copies[0], rung, moments)
             video = copies[1]
         if storyboard:
-            yield _sheets(video, storyboard)
+            yield graph.sheets(video, storyboard)
 
     def _at(self, seconds: float) -> None:
         self._done = max(self._done, min(1.0, seconds / self.plan.duration if self.plan.duration else 1.0))
@@ -318,7 +311,7 @@ class _Maker:
     def _read(self, name: str, rung: Rung | None) -> _Stream | None:
         """What ffmpeg wrote; None where there is nothing in it."""
         playlist = self.out / f"{name}.m3u8"
-        segments = _segments(playlist.read_text()) if playlist.exists() else []
+        segments = playlists.segments(playlist.read_text()) if playlist.exists() else []
         return _Stream(name, segments, rung) if segments else None
 
     def _forget(self, name: str) -> None:
@@ -338,13 +331,13 @@ class _Maker:
         """The playlists as renditions, and one that names them all."""
         for stream in self.streams:
             assert stream.rung
-            made = self._made_of(stream, _h264(self.out / f"{stream.name}.m4s"))
+            made = self._made_of(stream, playlists.h264(self.out / f"{stream.name}.m4s"))
             self.work.made.append(made)
         if self.sound:
             self.work.made.append(self._made_of(self.sound, _AAC))
         rates = {stream.name: stream.rung.rate for stream in self.streams if stream.rung}
         path = self.out / "master.m3u8"
-        path.write_text(master(self.work.made, rates))
+        path.write_text(playlists.master(self.work.made, rates))
         self.work.made.append(Made(name="master", kind="stream", path=path, content_type=_PLAYLIST))
 
     def _made_of(self, stream: _Stream, codecs: str) -> Made:
@@ -368,7 +361,7 @@ class _Maker:
             self.work.missing.add(Missing.STORYBOARD)
             return
         path = self.out / "storyboard.vtt"
-        path.write_text(times(storyboard, self.streams[0].duration, len(sheets)))
+        path.write_text(playlists.previews(storyboard, self.streams[0].duration, len(sheets)))
         self.work.made.append(
             Made(
                 name="storyboard",
@@ -389,7 +382,7 @@ class _Maker:
         stream = fits[0] if fits else next(iter(self.streams), None)
         parts = [ffmpeg.source(f"{one.name}.m4s") for one in (stream, self.sound) if one]
         name, kind = (f"{stream.name}.mp4", "video/mp4") if stream else ("sound.m4a", "audio/mp4")
-        self._run(ffmpeg.output(*parts, name, c="copy", f="mp4", movflags="+faststart", **_NO_METADATA))
+        self._run(ffmpeg.output(*parts, name, c="copy", f="mp4", movflags="+faststart", **graph.NO_METADATA))
         rung = stream.rung if stream else None
         self.work.made.append(
             Made(
@@ -440,7 +433,7 @@ class _Maker:
             self._run(
                 *[
                     ffmpeg.output(
-                        source[str(text.index)], f"{text.name}.vtt", scodec="webvtt", f="webvtt", **_NO_METADATA
+                        source[str(text.index)], f"{text.name}.vtt", scodec="webvtt", f="webvtt", **graph.NO_METADATA
                     )
                     for text in self.plan.texts
                 ]
@@ -456,117 +449,6 @@ class _Maker:
             self.work.made.append(
                 Made(name=path.name, kind="captions", path=path, content_type="text/vtt", codecs=text.language)
             )
-
-
-_NO_METADATA: Final = {"map_metadata": -1, "map_chapters": -1, "fflags": "+bitexact"}
-
-
-def _hls(stream: Any, name: str, **options: Any) -> Any:
-    return ffmpeg.output(
-        stream,
-        f"{name}.m3u8",
-        f="hls",
-        hls_time=SEGMENT,
-        hls_playlist_type="vod",
-        hls_segment_type="fmp4",
-        hls_flags="single_file",
-        hls_segment_filename=f"{name}.m4s",
-        **_NO_METADATA,
-        **options,
-    )
-
-
-def _encoded(video: Any, rung: Rung, moments: list[float]) -> Any:
-    keyframes = ",".join(f"{moment:.3f}" for moment in moments) or f"expr:gte(t,n_forced*{SEGMENT})"
-    return _hls(
-        video,
-        rung.name,
-        vcodec="libx264",
-        preset="veryfast",
-        crf=21,
-        maxrate=rung.most,
-        bufsize=2 * rung.most,
-        g=ceil(rung.rate * _LONGEST_SEGMENT),
-        sc_threshold=0,
-        force_key_frames=keyframes,
-        threads=_THREADS,
-        color_range="tv",
-        colorspace="bt709",
-        color_primaries="bt709",
-        color_trc="bt709",
-        **{"profile:v": "high"},
-    )
-
-
-def _scaled(video: Any, size: Rung | Storyboard) -> Any:
-    return video.filter("scale", size.width, size.height, flags="bicubic")
-
-
-def _sheets(video: Any, storyboard: Storyboard) -> Any:
-    # By the clock, not by counting pictures: what begins late or has gaps must not drift away from its times.
-    video = video.filter("select", f"gte(t,selected_n*{storyboard.every:.6f})")
-    video = _scaled(video, storyboard).filter("setsar", 1)
-    video = video.filter("tile", f"{storyboard.columns}x{storyboard.rows}")
-    # A picture more than was counted on does not begin another sheet.
-    only = {} if storyboard.rows == ladder.MOST_ROWS else {"vframes": 1}
-    return ffmpeg.output(video, "storyboard-%d.jpg", f="image2", fps_mode="vfr", map_metadata=-1, **{"q:v": 5}, **only)
-
-
-def _upright(video: Any, picture: Picture, width: int, height: int) -> Any:
-    """The pictures as they are shown, ``width`` by ``height``, in the colours of BT.709."""
-    if picture.holes:
-        split = video.filter("format", "rgba").split()
-        # Not drawbox, which crashes on pictures of odd width in ffmpeg 5.1.
-        white = split[0].filter("lutrgb", r=255, g=255, b=255, a=255)
-        video = white.overlay(split[1], format="auto")
-    turned = not picture.matrix[0]
-    if picture.crop:
-        stored = picture.stored
-        video = video.filter("crop", stored[0] - stored[0] % 2, stored[1] - stored[1] % 2, 0, 0)
-    size = (height, width) if turned else (width, height)
-    if picture.tone_map or picture.convert:
-        # Smaller first: what follows costs by the pixel.
-        video = _to_bt709(video.filter("scale", *size, flags="bicubic"), picture)
-    else:
-        ranges = {"in_range": "pc"} if picture.full_range else {}
-        video = video.filter(
-            "scale",
-            *size,
-            flags="bicubic",
-            in_color_matrix=picture.matrix_in,
-            out_color_matrix="bt709",
-            out_range="tv",
-            **ranges,
-        )
-    video = video.filter("format", "yuv420p").filter("setsar", 1)
-    for name, options in _TURNS[picture.matrix]:
-        video = video.filter(name, **options)
-    return video
-
-
-#: Filters that show a picture upright, by the corner of its display matrix.
-_TURNS: Final[dict[tuple[int, int, int, int], tuple[tuple[str, dict[str, str]], ...]]] = {
-    (1, 0, 0, 1): (),
-    (-1, 0, 0, 1): (("hflip", {}),),
-    (1, 0, 0, -1): (("vflip", {}),),
-    (-1, 0, 0, -1): (("hflip", {}), ("vflip", {})),
-    (0, 1, -1, 0): (("transpose", {"dir": "clock"}),),
-    (0, -1, 1, 0): (("transpose", {"dir": "cclock"}),),
-    (0, 1, 1, 0): (("transpose", {"dir": "cclock_flip"}),),
-    (0, -1, -1, 0): (("transpose", {"dir": "clock_flip"}),),
-}
-
-
-def _to_bt709(video: Any, picture: Picture) -> Any:
-    known = {"matrixin": "2020_ncl", "primariesin": "2020"}
-    if not picture.tone_map:
-        return video.filter(
-            "zscale", **known, transferin="709", primaries="709", matrix="709", transfer="709", range="tv"
-        )
-    video = video.filter("zscale", **known, transferin=picture.transfer, transfer="linear", npl=100)
-    video = video.filter("format", "gbrpf32le").filter("zscale", primaries="709")
-    video = video.filter("tonemap", tonemap="hable", desat=0)
-    return video.filter("zscale", transfer="709", matrix="709", range="tv")
 
 
 @dataclass(slots=True)
@@ -587,20 +469,19 @@ class _Keyframes:
         """It begins with one, and there are enough."""
         gaps = [after - before for before, after in zip(self.keys, [*self.keys[1:], self.last], strict=True)]
         return (
-            bool(self.keys) and self.keys[0] <= self.first + 0.001 and max(gaps) <= _LONGEST_SEGMENT and min(gaps) >= 0
+            bool(self.keys)
+            and self.keys[0] <= self.first + 0.001
+            and max(gaps) <= graph.LONGEST_SEGMENT
+            and min(gaps) >= 0
         )
 
     def cuts(self, start: float) -> list[float]:
         """Where ffmpeg cuts it, in seconds from ``start``: at the first keyframe after each whole segment."""
         cuts = [0.0]
         for key in self.keys[1:]:
-            if key - self.keys[0] >= SEGMENT * len(cuts):
+            if key - self.keys[0] >= graph.SEGMENT * len(cuts):
                 cuts.append(key - start)
         return cuts[:_MOST_SEGMENTS]
-
-
-def _layout(track: Track) -> str:
-    return "stereo" if track.channels > 1 else "mono"
 
 
 def _gain(said: str) -> float:
@@ -613,10 +494,6 @@ def _gain(said: str) -> float:
     return gain if abs(gain) >= _LEAST_GAIN else 0.0
 
 
-def _fraction(rate: Fraction) -> str:
-    return f"{rate.numerator}/{rate.denominator}"
-
-
 def _tolerance(duration: float) -> float:
     return max(0.5, 0.02 * duration)
 
@@ -627,61 +504,3 @@ def _agrees(made: float, expected: float) -> bool:
 
 def _falls_short(made: float, expected: float) -> bool:
     return made < expected - _tolerance(expected)
-
-
-def _segments(playlist: str) -> list[tuple[float, int]]:
-    """Seconds and bytes of each segment of a playlist whose segments are parts of one file (RFC 8216, 4.3.2)."""
-    seconds = [float(value) for value in re.findall(r"^#EXTINF:([\d.]+)", playlist, re.MULTILINE)]
-    sizes = [int(value) for value in re.findall(r"^#EXT-X-BYTERANGE:(\d+)", playlist, re.MULTILINE)]
-    return [(length, size) for length, size in zip(seconds, sizes, strict=True) if length > 0]
-
-
-def _h264(path: Path) -> str:
-    """The codec of a file as RFC 6381 has it, from its decoder's configuration (ISO/IEC 14496-15, 5.3.3.1)."""
-    with path.open("rb") as file:
-        head = file.read(64 * 1024)
-    at = head.index(b"avcC") + 4
-    return f"avc1.{head[at + 1 : at + 4].hex()}"
-
-
-def master(streams: Sequence[Made], rates: dict[str, Fraction]) -> str:
-    """The playlist that names all streams (RFC 8216, 4.3.4): ``streams`` are sizes, the largest first, and the sound,
-    which has no width. ``rates``: pictures a second, by name."""
-    lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
-    sound = next((stream for stream in streams if stream.width is None), None)
-    sizes = [stream for stream in streams if stream.width is not None]
-    if sound and sizes:
-        lines.append(
-            f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="sound",DEFAULT=YES,AUTOSELECT=YES,URI="{sound.path.name}"'
-        )
-    for stream in sizes or streams:
-        beside = [sound] if sound and sizes else []
-        peak = sum(one.peak_bitrate or 0 for one in (stream, *beside))
-        average = sum(one.bitrate or 0 for one in (stream, *beside))
-        words = [f"BANDWIDTH={peak}", f"AVERAGE-BANDWIDTH={average}"]
-        words.append(f'CODECS="{",".join(one.codecs for one in (stream, *beside))}"')
-        if stream.width:
-            words.append(f"RESOLUTION={stream.width}x{stream.height}")
-            words.append(f"FRAME-RATE={float(rates[stream.name]):.3f}")
-        if beside:
-            words.append('AUDIO="sound"')
-        lines += [f"#EXT-X-STREAM-INF:{','.join(words)}", stream.path.name]
-    return "\n".join([*lines, ""])
-
-
-def times(storyboard: Storyboard, duration: float, sheets: int) -> str:
-    """Which part of which sheet shows which moment, as players read it: WebVTT whose cues are media fragments."""
-    lines = ["WEBVTT", ""]
-    a_sheet = storyboard.columns * storyboard.rows
-    count = min(sheets * a_sheet, max(1, ceil(duration / storyboard.every - 1e-6)))
-    for number in range(count):
-        begin, end = number * storyboard.every, min(duration, (number + 1) * storyboard.every)
-        row, column = divmod(number % a_sheet, storyboard.columns)
-        at = f"{column * storyboard.width},{row * storyboard.height},{storyboard.width},{storyboard.height}"
-        lines += [f"{_clock(begin)} --> {_clock(end)}", f"storyboard-{number // a_sheet + 1}.jpg#xywh={at}", ""]
-    return "\n".join(lines)
-
-
-def _clock(seconds: float) -> str:
-    whole = floor(seconds * 1000 + 0.5)
-    return f"{whole // 3_600_000:02}:{whole // 60_000 % 60:02}:{whole // 1000 % 60:02}.{whole % 1000:03}"

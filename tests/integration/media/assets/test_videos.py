@@ -57,6 +57,14 @@ def test_a_video_can_be_played_in_several_qualities(client, send, work, storage,
         response = client.get(urljoin(player.hls, file[1]), headers={"Range": "bytes=0-99"})
         assert response.status_code == 206
         assert b"ftyp" in b"".join(response.streaming_content)
+    for path in storage.rglob("*p.m4s"):
+        entries = "stream=sample_aspect_ratio"
+        shown = subprocess.run(
+            ["ffprobe", "-v", "error", "-show_entries", entries, "-of", "csv=p=0", path],
+            capture_output=True,
+            check=True,
+        )
+        assert shown.stdout.split()[0] == b"1:1", path
     assert b"ftyp" in get(client, player.file)[:12]
     assert get(client, player.poster)
     previews = get(client, player.previews).decode()
