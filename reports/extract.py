@@ -15,6 +15,9 @@ from typing import Any, Self
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from psycopg import Copy
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,26 @@ class Reader:
             self._connection.wrap_database_errors,
             self._connection.connection.cursor() as cursor,
             cursor.copy(f"COPY ({sql}) TO STDOUT", parameters) as copy,
-            closing(iter(copy)) as rows,
+            closing(_rows(copy)) as rows,
         ):
             while lines := b"".join(islice(rows, at_once)):
                 yield lines
+
+
+def _rows(copy: Copy) -> Generator[memoryview]:
+    """Each row as libpq has it. psycopg's own iterator asks its event loop for every row, also for those that have
+    come already, which takes five times as long."""
+    received = copy.connection.pgconn
+    while True:
+        size, row = received.get_copy_data(1)
+        if size > 0:
+            yield row
+        elif size < 0:
+            break
+        elif waited_for := copy.read():
+            yield memoryview(waited_for)
+        else:
+            return
+    while result := received.get_result():
+        if result.status != ExecStatus.COMMAND_OK:
+            raise error_from_result(result)

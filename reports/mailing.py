@@ -24,9 +24,9 @@ def send(report_id: UUID, *, run: Run, now: datetime) -> None:
         return
     with translation.override(report.language):
         message = _message(report, now, f"{run.id}")
-    if not run.lease_ok():
-        raise LeaseLost
-    mail.send(message)
+        if not run.lease_ok():
+            raise LeaseLost
+        mail.send(message)
 
 
 def _message(report: Report, now: datetime, token: str) -> EmailMessage:

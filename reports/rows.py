@@ -88,7 +88,7 @@ def compile_rows(cells: Sequence[Cell], *, before: str, between: str = "", after
 
     Each line holds one field for every cell and one more, the number of decimals of the row's amounts.
     """
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"NULL": NULL}
     written = []
     for place, cell in enumerate(cells):
         if cell.money:
@@ -98,8 +98,8 @@ def compile_rows(cells: Sequence[Cell], *, before: str, between: str = "", after
             names[f"cells{place}"] = _Remembered(cell.encode, cell.null)
             found = f"cells{place}[field{place}]"
         else:
-            names[f"encode{place}"] = _or_null(cell.encode, cell.null)
-            found = f"encode{place}(field{place})"
+            names[f"encode{place}"], names[f"null{place}"] = cell.encode, cell.null
+            found = f"null{place} if field{place} == NULL else encode{place}(field{place})"
         written.append(f"{_literal(cell.before)}{{{found}}}")
     fields = ", ".join(f"field{place}" for place in range(len(cells)))
     source = f"""
@@ -125,10 +125,6 @@ def _literal(text: str) -> str:
     for plain, quoted in (("\\", r"\\"), ("'", r"\'"), ("\r", r"\r"), ("\n", r"\n"), ("{", "{{"), ("}", "}}")):
         text = text.replace(plain, quoted)
     return text.replace("{{row}}", "{row}")
-
-
-def _or_null(encode: Callable[[Any], Any], null: str) -> Encode:
-    return lambda field: null if field == NULL else encode(field)
 
 
 class _Remembered(dict[str, str]):
