@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser
 from django.db.models import QuerySet
@@ -33,6 +34,11 @@ def by_code(code: str, *, viewer: AbstractUser | None) -> Job | None:
 def of_owner(owner: AbstractUser) -> QuerySet[Job]:
     """A person's own jobs, newest first."""
     return Job.objects.filter(owner_id=owner.pk, parent=None).order_by("-created_at", "-id")
+
+
+def was_retried(job_id: UUID) -> bool:
+    """A person has given it a fresh start."""
+    return JobEvent.objects.filter(job_id=job_id, kind=JobEvent.Kind.RETRIED).exists()
 
 
 def title(job: Job) -> str | Promise:

@@ -48,9 +48,11 @@ def fetch(key: str, target: Path, checkpoint: Callable[[], object]) -> None:
 def store(asset: UUID, making: str, made: Made, checkpoint: Callable[[], object]) -> list[str]:
     """Stores everything that belongs to a rendition; returns the keys, that of ``made.path`` first. Raises
     storage.Away."""
-    keys = []
-    for path in (made.path, *made.extra):
-        checkpoint()
-        with path.open("rb") as file:
-            keys.append(storage.save(f"{FOLDER}/{asset}/{making}/{path.name}", iter(lambda: file.read(_BLOCK), b"")))
-    return keys
+    return [store_file(asset, making, path, checkpoint) for path in (made.path, *made.extra)]
+
+
+def store_file(asset: UUID, making: str, path: Path, checkpoint: Callable[[], object]) -> str:
+    """Stores one file under its own name; returns its key. Raises storage.Away."""
+    checkpoint()
+    with path.open("rb") as file:
+        return storage.save(f"{FOLDER}/{asset}/{making}/{path.name}", iter(lambda: file.read(_BLOCK), b""))

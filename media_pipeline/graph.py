@@ -2,6 +2,7 @@
 stills. It is put together with ffmpeg-python, and run elsewhere."""
 
 import os
+from collections.abc import Sequence
 from fractions import Fraction
 from math import ceil
 from typing import Any, Final
@@ -17,12 +18,13 @@ LONGEST_SEGMENT: Final = 10.0
 NO_METADATA: Final = {"map_metadata": -1, "map_chapters": -1, "fflags": "+bitexact"}
 
 
-def hls(stream: Any, name: str, **options: Any) -> Any:
+def hls(stream: Any, name: str, *, every: float = SEGMENT, **options: Any) -> Any:
+    """A stream of segments of ``every`` seconds, each from the next keyframe on."""
     return ffmpeg.output(
         stream,
         f"{name}.m3u8",
         f="hls",
-        hls_time=SEGMENT,
+        hls_time=every,
         hls_playlist_type="vod",
         hls_segment_type="fmp4",
         hls_flags="single_file",
@@ -32,11 +34,12 @@ def hls(stream: Any, name: str, **options: Any) -> Any:
     )
 
 
-def encoded(video: Any, rung: Rung, moments: list[float]) -> Any:
+def encoded(video: Any, rung: Rung, moments: Sequence[float], *, every: float = SEGMENT) -> Any:
     keyframes = ",".join(f"{moment:.3f}" for moment in moments) or f"expr:gte(t,n_forced*{SEGMENT})"
     return hls(
         video,
         rung.name,
+        every=every,
         vcodec="libx264",
         preset="veryfast",
         crf=21,

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from media_pipeline import ffmpeg, ladder, pictures, probe, video
+from media_pipeline import ladder, pictures, probe, video
 from media_pipeline.ffmpeg import Tools
 from media_pipeline.made import Made
 from media_pipeline.reasons import Missing, Reason
@@ -23,6 +23,7 @@ class Making:
         kind: a value of ``models.Kind``.
         facts: what is in it, in what JSON can hold.
         placeholder: a thumbhash in base64; "" where it shows nothing.
+        parts, rungs: what is still to be made of a long video, see ``video.Work``.
         cpu: seconds that it took.
         log: the last words of the programs that worked on it.
     """
@@ -32,6 +33,8 @@ class Making:
     made: list[Made]
     missing: list[Missing] = field(default_factory=list)
     placeholder: str = ""
+    parts: tuple[ladder.Part, ...] = ()
+    rungs: tuple[str, ...] = ()
     cpu: float = 0.0
     log: str = ""
 
@@ -51,14 +54,15 @@ class Steps:
     checkpoint: Callable[[], None]
 
 
-def make(source: Path, out: Path, steps: Steps, *, ffmpeg_path: str, ffprobe_path: str) -> Making:
-    """``out`` is an empty folder. Raises Refused, ffmpeg.Missing where a video needs a program that is not there."""
+def make(source: Path, out: Path, steps: Steps, *, tools: Callable[[], Tools]) -> Making:
+    """``out`` is an empty folder. ``tools``: is asked for the programs where it is no picture. Raises Refused, and what
+    ``tools`` raises."""
     try:
         facts = pictures.look(source, checkpoint=steps.checkpoint)
     except Refused as refusal:
         if refusal.reason != Reason.NOT_MEDIA:
             raise
-        return _video(source, out, steps, ffmpeg.find(ffmpeg_path, ffprobe_path))
+        return _video(source, out, steps, tools())
     return _picture(source, facts, out, steps)
 
 
@@ -87,6 +91,13 @@ def _video(source: Path, out: Path, steps: Steps, tools: Tools) -> Making:
         facts=shown,
         made=work.made,
         missing=sorted(work.missing),
+        parts=work.parts,
+        rungs=work.rungs,
         cpu=work.cpu,
         log=work.log,
     )
+
+
+def plan_of(facts: dict[str, Any], tools: Tools) -> ladder.Plan:
+    """The plan of a video whose facts are known. Raises Refused."""
+    return ladder.plan(probe.facts_of(facts), decodes=tools.codecs, tone_maps=tools.tone_maps)

@@ -150,7 +150,7 @@ class Asset(models.Model):
             return State.FAILED
         job = JobState(self.job.state)
         if job == JobState.WAITING:
-            return State.UPLOADED
+            return State.PROCESSING if self.job.children_left else State.UPLOADED
         if job == JobState.FAILED:
             return State.FAILED
         if job == JobState.CANCELLED:
@@ -201,6 +201,41 @@ class Rendition(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class VideoPart(models.Model):
+    """A part of a long video that is being made: see ``parts``. Part 0 is what was made first, for people to watch
+    meanwhile. They are there until the whole is."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, db_index=False, related_name="parts")
+    number = models.IntegerField()
+    #: The job that has cut the video.
+    cut_by = models.UUIDField()
+    #: The sizes that it is made in.
+    rungs = ArrayField(models.CharField(max_length=20))
+    #: See ``ladder.Part``. Of part 0 they mean nothing.
+    start = models.IntegerField(default=0)
+    cuts = ArrayField(models.IntegerField(), default=list)
+    pictures = models.IntegerField(null=True)
+
+    # Once it is made:
+    made_at = models.DateTimeField(null=True)
+    #: Its files in storage.
+    keys = ArrayField(models.CharField(max_length=250), default=list)
+    #: Of part 0, what its files are (``made.Made``), and what is missing.
+    made = models.JSONField(default=list)
+    missing = ArrayField(models.CharField(max_length=30), default=list)
+    cpu_seconds = models.FloatField(default=0.0)
+    log = models.TextField(default="")
+
+    class Meta:
+        verbose_name = _("part of a video")
+        verbose_name_plural = _("parts of videos")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["asset", "number"], name="video_part_number_once")]
+
+    def __str__(self) -> str:
+        return f"{self.asset_id} {self.number}"
 
 
 class Upload(models.Model):

@@ -17,6 +17,19 @@ def segments(playlist: str) -> list[tuple[float, int]]:
     return [(length, size) for length, size in zip(seconds, sizes, strict=True) if length > 0]
 
 
+def stream(name: str, head: int, segments: Sequence[tuple[float, int]]) -> str:
+    """The playlist of a stream whose segments lie in the file ``name`` behind ``head`` bytes: seconds and bytes of each
+    (RFC 8216, 4.3)."""
+    longest = ceil(max(seconds for seconds, _ in segments))
+    lines = ["#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{longest}", "#EXT-X-MEDIA-SEQUENCE:0"]
+    lines += ["#EXT-X-PLAYLIST-TYPE:VOD", f'#EXT-X-MAP:URI="{name}",BYTERANGE="{head}@0"']
+    at = head
+    for seconds, size in segments:
+        lines += [f"#EXTINF:{seconds:.6f},", f"#EXT-X-BYTERANGE:{size}@{at}", name]
+        at += size
+    return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
 def h264(path: Path) -> str:
     """The codec of a file as RFC 6381 has it, from its decoder's configuration (ISO/IEC 14496-15, 5.3.3.1)."""
     with path.open("rb") as file:

@@ -4,7 +4,7 @@ Nothing is decoded, and what a file says of itself may be wrong.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -124,6 +124,25 @@ class Facts:
     videos: tuple[Video, ...] = ()
     sounds: tuple[Sound, ...] = ()
     captions: tuple[Captions, ...] = ()
+
+
+def facts_of(written: Mapping[str, Any]) -> Facts:
+    """Facts that were written as JSON."""
+
+    def streams(kind: type[Any], name: str) -> tuple[Any, ...]:
+        return tuple(
+            kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in stream.items()})
+            for stream in written[name]
+        )
+
+    return Facts(
+        **{
+            **written,
+            "videos": streams(Video, "videos"),
+            "sounds": streams(Sound, "sounds"),
+            "captions": streams(Captions, "captions"),
+        }
+    )
 
 
 def look(source: Path, *, folder: Path, tools: Tools, checkpoint: Callable[[], None]) -> Facts:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from jobs.adapters import storage
 from media_pipeline import files
-from media_pipeline.models import Asset, Rendition
+from media_pipeline.models import Asset, Rendition, VideoPart
 
 #: Age from which a stored file that no row names is a leftover, not one about to be recorded.
 LEFTOVER_AGE: Final = timedelta(days=1)
@@ -40,5 +40,6 @@ def _named(asset: str) -> set[str]:
     except ValueError:
         return set()
     named = {key for keys in Rendition.objects.filter(asset=pk).values_list("keys", flat=True) for key in keys}
+    named.update(key for keys in VideoPart.objects.filter(asset=pk).values_list("keys", flat=True) for key in keys)
     named.update(Asset.objects.filter(pk=pk).values_list("original_key", flat=True))
     return named

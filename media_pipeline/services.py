@@ -339,11 +339,12 @@ def delete_asset(*, asset: Asset, actor: User) -> None:
     """Deletes it with all its files, and stops what is being made of it. Raises storage.Away once the row is gone: what
     could not be deleted then is swept."""
     keys = [key for rendition in asset.renditions.all() for key in rendition.keys]
+    keys += [key for part in asset.parts.all() for key in part.keys]
     if asset.original_key:
         keys.append(asset.original_key)
     drop_arrived_file(asset)
     if asset.job is not None and asset.job.is_active:
         jobs.cancel(asset.job, actor=actor)
     asset.delete()
-    for key in keys:
+    for key in dict.fromkeys(keys):
         storage.delete(key)

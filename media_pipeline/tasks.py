@@ -14,6 +14,20 @@ def process(*, asset_id: str) -> dict[str, Any]:
     return work_on(UUID(asset_id), run=current())
 
 
+@job(queue="media", name="media.make_part", title=_("Part of a video"))
+def make_part(*, part_id: str) -> dict[str, Any]:
+    from media_pipeline.long_videos import make_part as make  # noqa: PLC0415 (what it needs is large)
+
+    return make(UUID(part_id), run=current())
+
+
+@job(queue="media", name="media.finish_video", title=_("Pictures and videos"))
+def finish_video(*, asset_id: str) -> dict[str, Any]:
+    from media_pipeline.long_videos import finish  # noqa: PLC0415 (what it needs is large)
+
+    return finish(UUID(asset_id), run=current())
+
+
 @job(queue="control", name="media.sweep_uploads", title=_("Sweep of uploads"))
 def sweep_uploads() -> dict[str, Any]:
     from media_pipeline.services import sweep_uploads as sweep  # noqa: PLC0415 (it needs this module)

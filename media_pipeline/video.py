@@ -3,13 +3,18 @@
 The file is decoded once for all sizes, each made from the next larger one, and for the pictures on the time line. Where
 the upload's own stream can be played as it is, it becomes the largest size in the time that copying takes. Streams are
 HLS with fragmented MP4 (RFC 8216), one file each, cut at the same moments.
+
+Of what takes long, only the smallest size, the sound and the stills are made here, for people to watch meanwhile, and
+it is said in which parts the other sizes can be made: see ``parts``.
 """
 
 import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any, Final
@@ -17,7 +22,7 @@ from typing import Any, Final
 from media_pipeline import ffmpeg, graph, ladder, playlists
 from media_pipeline.confined import Ended, Limits, Overrun
 from media_pipeline.ffmpeg import Tools, Unsuccessful
-from media_pipeline.ladder import Picture, Plan, Rung, Storyboard, Track
+from media_pipeline.ladder import Part, Picture, Plan, Rung, Storyboard, Track
 from media_pipeline.made import Made
 from media_pipeline.reasons import Missing, Reason
 from media_pipeline.refused import Refused
@@ -34,6 +39,10 @@ _SILENCE: Final = -60.0
 _POSTER: Final = 1280
 #: The tallest size that is also made into one file, for whatever cannot play streams.
 _FILE: Final = 720
+#: Seconds behind its end of which a part is read, for pictures that come out of order.
+_BEYOND: Final = 3.0
+#: Seconds of a segment so short that each keyframe begins one.
+_EACH_KEYFRAME: Final = 0.001
 _MB: Final = 1 << 20
 _PLAYLIST: Final = "application/vnd.apple.mpegurl"
 _AAC: Final = "mp4a.40.2"
@@ -50,6 +59,8 @@ class Work:
     Attributes:
         made: the renditions, the largest first.
         missing: what could not be made although the rest could.
+        parts: the other sizes are still to be made, in these parts; none where everything is there.
+        rungs: the names of those sizes.
         cpu: seconds used.
         peak: bytes resident at most, of any of the programs.
         log: what the programs said, for the operator.
@@ -57,6 +68,8 @@ class Work:
 
     made: list[Made] = field(default_factory=list)
     missing: set[Missing] = field(default_factory=set)
+    parts: tuple[Part, ...] = ()
+    rungs: tuple[str, ...] = ()
     cpu: float = 0.0
     peak: int = 0
     log: str = ""
@@ -76,24 +89,14 @@ def make(
     What can be read of a damaged file is made, and the rest said. Raises Refused where nothing can, OSError where the
     disk is full, and what ``progress`` and ``checkpoint`` raise.
     """
-    link = out / ffmpeg.SOURCE
-    link.symlink_to(source.absolute())
-    maker = _Maker(plan, out, tools, progress, checkpoint)
-    try:
+    maker = Maker(plan, out, tools, progress, checkpoint)
+    with maker.reading(source):
         maker.make()
-    except Overrun as overrun:
-        raise Refused(Reason.TOO_MUCH_WORK) from overrun
-    except Unsuccessful as failure:
-        if failure.ended.code == -SIGKILL:  # the machine had no memory left, which is not the file's fault
-            raise
-        raise Refused(Reason.BROKEN) from failure
-    finally:
-        link.unlink()
     return maker.work
 
 
 @dataclass(slots=True)
-class _Stream:
+class Stream:
     """A stream that was made: its name, and its segments as (seconds, bytes)."""
 
     name: str
@@ -106,7 +109,9 @@ class _Stream:
 
 
 @dataclass(slots=True)
-class _Maker:
+class Maker:
+    """What makes one file, with the steps that ``parts`` takes as well."""
+
     plan: Plan
     out: Path
     tools: Tools
@@ -114,9 +119,29 @@ class _Maker:
     checkpoint: Callable[[], None]
     work: Work = field(default_factory=Work)
     #: The largest size first.
-    streams: list[_Stream] = field(default_factory=list)
-    sound: _Stream | None = None
+    streams: list[Stream] = field(default_factory=list)
+    sound: Stream | None = None
+    #: Only this part is made.
+    part: Part | None = None
+    #: Pictures are counted from the file's very beginning, also where the first of them comes later.
+    by_the_clock: bool = False
     _done: float = 0.0
+
+    @contextmanager
+    def reading(self, source: Path) -> Iterator[None]:
+        """The programs can read ``source``. Raises Refused for what they say of it."""
+        link = self.out / ffmpeg.SOURCE
+        link.symlink_to(source.absolute())
+        try:
+            yield
+        except Overrun as overrun:
+            raise Refused(Reason.TOO_MUCH_WORK) from overrun
+        except Unsuccessful as failure:
+            if failure.ended.code == -SIGKILL:  # the machine had no memory left, which is not the file's fault
+                raise
+            raise Refused(Reason.BROKEN) from failure
+        finally:
+            link.unlink()
 
     def make(self) -> None:
         plan = self.plan
@@ -124,24 +149,35 @@ class _Maker:
         track, gain = self._measured(plan.track)
         kept, moments = self._kept()
         rungs = ladder.below(kept, plan.rungs) if kept else plan.rungs
+        seconds = ladder.part_seconds(plan, rungs)
+        first = rungs[-1:] if seconds else rungs
+        self.by_the_clock = bool(seconds)
         sheets = plan.storyboard
-        ended, track = self._decode(rungs, track, gain, moments, sheets)
+        ended, track = self.decode(first, track, gain, moments, sheets)
         if kept and ended and _COMPLAINT.search(ended.errors):
             # Decoders on this side conceal what is damaged; players may stop there.
             self._forget(kept.name)
-            rest = tuple(rung for rung in plan.rungs if rung not in rungs)
-            self._decode(rest, None, 0.0, moments, None)
-        self.streams.sort(key=lambda stream: -stream.rung.width if stream.rung else 0)
+            rungs = plan.rungs
+            if not seconds:
+                self.decode(tuple(rung for rung in rungs if rung not in first), None, 0.0, moments, None)
         if not self.streams and not self.sound:
             raise Refused(Reason.BROKEN)
         self._check(track)
-        self._describe()
+        if seconds:
+            self.work.rungs = tuple(rung.name for rung in rungs if rung not in first)
+            self.work.parts = self._parts(first[0], seconds)
+        self.describe()
         if sheets:
             self._storyboard(sheets)
-        self._file()
-        self._posters()
+        self.file()
+        self.posters()
         self._captions()
         self.progress(1.0)
+
+    def _parts(self, first: Rung, seconds: float) -> tuple[Part, ...]:
+        """The other sizes are cut where the first one is."""
+        stream = next(stream for stream in self.streams if stream.rung is first)
+        return ladder.parts([length for length, _ in stream.segments], first.rate, seconds)
 
     def _run(
         self, *outputs: Any, level: str = "error", on_time: Callable[[float], None] = lambda _seconds: None
@@ -185,6 +221,10 @@ class _Maker:
     def _input(self, **options: Any) -> Any:
         # More than it says it has, if it has; but not the ten hours that a wrong time stamp would be filled up with.
         longest = max(self.plan.duration, self.plan.track.duration if self.plan.track else 0.0) * 1.25 + 10
+        if self.part:
+            # From the keyframe before it: the picture that is shown when the part begins may be older than that.
+            options |= {"ss": f"{self.part.begins:.6f}", "noaccurate_seek": None}
+            longest = self.part.seconds + _BEYOND if self.part.pictures else longest
         return ffmpeg.source(t=f"{longest:.3f}", noautorotate=None, threads=graph.THREADS, **options)
 
     # Sound
@@ -232,15 +272,16 @@ class _Maker:
         self.streams.append(stream)
         return rung, times.cuts(self.plan.start)
 
-    def _copied(self, rung: Rung, picture: Picture) -> _Stream | None:
+    def _copied(self, rung: Rung, picture: Picture) -> Stream | None:
         """None where it does not come to what it says that it is."""
         video = self._input()[str(picture.index)]
         # Without what encoders, cameras and dashboards say of themselves in it: SEI is unit 6 of H.264, 7.4.1.
-        self._run(graph.hls(video, rung.name, vcodec="copy", **{"bsf:v": "filter_units=remove_types=6"}))
-        stream = self._read(rung.name, rung)
+        options: dict[str, Any] = {"vcodec": "copy", "bsf:v": "filter_units=remove_types=6"}
+        self._run(graph.hls(video, rung.name, **options))
+        stream = self.read(rung.name, rung)
         return stream if stream and _agrees(stream.duration, picture.duration) else None
 
-    def _decode(
+    def decode(
         self,
         rungs: Sequence[Rung],
         track: Track | None,
@@ -259,13 +300,13 @@ class _Maker:
             if track is None or not (rungs or storyboard):
                 raise
             self.work.missing.add(Missing.SOUND)
-            return self._decode(rungs, None, 0.0, moments, storyboard)
-        streams = [self._read(rung.name, rung) for rung in rungs]
+            return self.decode(rungs, None, 0.0, moments, storyboard)
+        streams = [self.read(rung.name, rung) for rung in rungs]
         if not all(streams):
             raise Refused(Reason.BROKEN)
         self.streams += [stream for stream in streams if stream]
         if track:
-            self.sound = self._read("sound", None)
+            self.sound = self.read("sound", None)
         return ended, track
 
     def _outputs(
@@ -289,7 +330,7 @@ class _Maker:
         rate = rungs[0].rate if rungs else self.plan.rungs[-1].rate
         largest = rungs[0] if rungs else storyboard
         assert largest
-        video = graph.upright(video.filter("fps", graph.fraction(rate)), picture, largest.width, largest.height)
+        video = graph.upright(self._timed(video, rate), picture, largest.width, largest.height)
         for rung in rungs:
             if rung.rate != rate:
                 rate = rung.rate
@@ -297,22 +338,34 @@ class _Maker:
             if rung is not rungs[0]:
                 video = graph.scaled(video, rung)
             copies = video.split()
-            yield graph.encoded(copies[0], rung, moments)
+            if self.part:
+                yield graph.encoded(copies[0], rung, self.part.moments(rung), every=_EACH_KEYFRAME)
+            else:
+                yield graph.encoded(copies[0], rung, moments)
             video = copies[1]
         if storyboard:
             yield graph.sheets(video, storyboard)
 
+    def _timed(self, video: Any, rate: Fraction) -> Any:
+        """Evenly timed pictures, of a part exactly as many as it has: where some cannot be read, the last one stays."""
+        video = video.filter("fps", graph.fraction(rate), **({"start_time": 0} if self.by_the_clock else {}))
+        if self.part and self.part.pictures:
+            pictures = int(self.part.pictures * rate / self.part.rate)
+            video = video.filter("tpad", stop=-1, stop_mode="clone").filter("trim", end_frame=pictures)
+        return video
+
     def _at(self, seconds: float) -> None:
-        self._done = max(self._done, min(1.0, seconds / self.plan.duration if self.plan.duration else 1.0))
+        duration = self.part.seconds if self.part and self.part.pictures else self.plan.duration
+        self._done = max(self._done, min(1.0, seconds / duration if duration else 1.0))
         self.progress(0.95 * self._done)
 
     # What came of it
 
-    def _read(self, name: str, rung: Rung | None) -> _Stream | None:
+    def read(self, name: str, rung: Rung | None) -> Stream | None:
         """What ffmpeg wrote; None where there is nothing in it."""
         playlist = self.out / f"{name}.m3u8"
         segments = playlists.segments(playlist.read_text()) if playlist.exists() else []
-        return _Stream(name, segments, rung) if segments else None
+        return Stream(name, segments, rung) if segments else None
 
     def _forget(self, name: str) -> None:
         self.streams = [stream for stream in self.streams if stream.name != name]
@@ -327,8 +380,9 @@ class _Maker:
         elif track and _falls_short(self.sound.duration if self.sound else 0.0, track.duration):
             self.work.missing.add(Missing.SOUND if picture else Missing.END)
 
-    def _describe(self) -> None:
+    def describe(self) -> None:
         """The playlists as renditions, and one that names them all."""
+        self.streams.sort(key=lambda stream: -stream.rung.width if stream.rung else 0)
         for stream in self.streams:
             assert stream.rung
             made = self._made_of(stream, playlists.h264(self.out / f"{stream.name}.m4s"))
@@ -340,7 +394,7 @@ class _Maker:
         path.write_text(playlists.master(self.work.made, rates))
         self.work.made.append(Made(name="master", kind="stream", path=path, content_type=_PLAYLIST))
 
-    def _made_of(self, stream: _Stream, codecs: str) -> Made:
+    def _made_of(self, stream: Stream, codecs: str) -> Made:
         size = sum(size for _, size in stream.segments)
         return Made(
             name=stream.name,
@@ -374,7 +428,7 @@ class _Maker:
             )
         )
 
-    def _file(self) -> None:
+    def file(self) -> None:
         """One file of the largest size that is no taller than 720p, by copying."""
         fits = [
             stream for stream in self.streams if stream.rung and min(stream.rung.width, stream.rung.height) <= _FILE
@@ -395,7 +449,7 @@ class _Maker:
             )
         )
 
-    def _posters(self) -> None:
+    def posters(self) -> None:
         """Of some moments, the one with most to see: not the black that many begin with."""
         if not self.streams:
             return

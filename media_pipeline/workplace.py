@@ -1,0 +1,90 @@
+"""Where a worker's programs find a file and leave what they make of it."""
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from jobs.run import Run
+from jobs.task import Transient
+from media_pipeline import ffmpeg, files
+from media_pipeline.ffmpeg import Tools
+from media_pipeline.models import Asset
+
+log = logging.getLogger(__name__)
+
+PERCENT: Final = gettext_noop("percent")
+#: Seconds after which a long video's file, which its parts share, is not waited for any more.
+_UNUSED: Final = 2 * 3600
+
+
+@contextmanager
+def workplace(run: Run) -> Iterator[Path]:
+    """A folder of this attempt's own, with ``in`` and ``out``. What a killed attempt has left goes first."""
+    base = Path(settings.MEDIA_WORK_FOLDER)
+    for left in base.glob(f"{run.id}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = base / files.making_of(run)
+    for inside in ("in", "out"):
+        (folder / inside).mkdir(parents=True, mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def source(folder: Path) -> Path:
+    """What a file is called there: no program gets to see what the person's machine called it."""
+    return folder / "in" / "source"
+
+
+def tools() -> Tools:
+    """The programs that videos are made with. Raises Transient where this machine cannot make any."""
+    try:
+        return ffmpeg.find(settings.FFMPEG, settings.FFPROBE)
+    except ffmpeg.Missing as error:
+        log.error("Videos cannot be processed on this machine: %s", error)  # noqa: TRY400 (nothing of ours is wrong)
+        raise Transient(_("Videos cannot be processed here at the moment. We will try again.")) from error
+
+
+def share(asset: Asset, folder: Path) -> None:
+    """Keeps the file on this machine for the parts that are made here."""
+    with suppress(OSError):  # it can be fetched again
+        _shared(asset).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.link(source(folder), _shared(asset))
+
+
+def fetch_shared(asset: Asset, folder: Path, run: Run) -> None:
+    """Puts the original where ``source`` says: the one that is kept here, or else from storage. Raises
+    FileNotFoundError, storage.Away, and what the run's checkpoint does."""
+    _forget_unused()
+    try:
+        os.utime(_shared(asset))
+        os.link(_shared(asset), source(folder))
+    except OSError:
+        files.fetch(asset.original_key, source(folder), run.checkpoint)
+        share(asset, folder)
+
+
+def forget_shared(asset: Asset) -> None:
+    _shared(asset).unlink(missing_ok=True)
+
+
+def _shared(asset: Asset) -> Path:
+    return Path(settings.MEDIA_WORK_FOLDER) / "shared" / f"{asset.pk}"
+
+
+def _forget_unused() -> None:
+    folder = Path(settings.MEDIA_WORK_FOLDER) / "shared"
+    for kept in folder.iterdir() if folder.exists() else ():
+        with suppress(FileNotFoundError):
+            if kept.stat().st_mtime < time.time() - _UNUSED:
+                kept.unlink()
