@@ -112,6 +112,20 @@ def estimate(job: Job, now: datetime) -> float | None:
     return elapsed * max(job.total - job.done, 0) / job.done
 
 
+def share_of_children(job: Job) -> float:
+    """How much of a parent's children is done, from 0 to 1: the concluded ones, and those that run as far as they are."""
+    ((share,),) = db.fetch(
+        """
+        SELECT coalesce(avg(CASE state WHEN 'waiting' THEN 0
+                                       WHEN 'running' THEN coalesce(least(1, done::float8 / nullif(total, 0)), 0)
+                                       ELSE 1 END), 0)::float8
+          FROM jobs_job WHERE parent_id = %s
+        """,
+        (job.pk,),
+    )
+    return float(share)
+
+
 @dataclass(frozen=True, slots=True)
 class QueueOverview:
     """One queue now. ``oldest_age``: seconds that its oldest due job has waited."""

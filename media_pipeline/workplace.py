@@ -22,14 +22,15 @@ from media_pipeline.models import Asset
 log = logging.getLogger(__name__)
 
 PERCENT: Final = gettext_noop("percent")
-#: Seconds after which a long video's file, which its parts share, is not waited for any more.
+#: Seconds after which nobody works on what lies here: longer than a job may take.
 _UNUSED: Final = 2 * 3600
 
 
 @contextmanager
 def workplace(run: Run) -> Iterator[Path]:
-    """A folder of this attempt's own, with ``in`` and ``out``. What a killed attempt has left goes first."""
+    """A folder of this attempt's own, with ``in`` and ``out``. What killed attempts have left goes first."""
     base = Path(settings.MEDIA_WORK_FOLDER)
+    _forget_unused(base)
     for left in base.glob(f"{run.id}-*"):
         shutil.rmtree(left, ignore_errors=True)
     folder = base / files.making_of(run)
@@ -65,7 +66,6 @@ def share(asset: Asset, folder: Path) -> None:
 def fetch_shared(asset: Asset, folder: Path, run: Run) -> None:
     """Puts the original where ``source`` says: the one that is kept here, or else from storage. Raises
     FileNotFoundError, storage.Away, and what the run's checkpoint does."""
-    _forget_unused()
     try:
         os.utime(_shared(asset))
         os.link(_shared(asset), source(folder))
@@ -82,9 +82,13 @@ def _shared(asset: Asset) -> Path:
     return Path(settings.MEDIA_WORK_FOLDER) / "shared" / f"{asset.pk}"
 
 
-def _forget_unused() -> None:
-    folder = Path(settings.MEDIA_WORK_FOLDER) / "shared"
-    for kept in folder.iterdir() if folder.exists() else ():
-        with suppress(FileNotFoundError):
-            if kept.stat().st_mtime < time.time() - _UNUSED:
-                kept.unlink()
+def _forget_unused(base: Path) -> None:
+    """Deletes folders that killed attempts left and nobody came back to, and files that no part has asked for."""
+    for left in (*base.glob("*-*"), *base.glob("shared/*")):
+        with suppress(OSError):  # somebody else has deleted it
+            if left.stat().st_mtime > time.time() - _UNUSED:
+                continue
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink()

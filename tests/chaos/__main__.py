@@ -89,7 +89,7 @@ def _show_plan(what: plan.Plan) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["reports"]:
+    if sys.argv[1:2] in (["reports"], ["media"]):
         runpy.run_module(f"tests.chaos.{sys.argv.pop(1)}", run_name="__main__", alter_sys=True)
     with one_line_errors():
         sys.exit(main(sys.argv[1:]))

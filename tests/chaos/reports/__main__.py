@@ -21,6 +21,7 @@ from django.core.management import call_command  # noqa: E402
 from deploy.local.machine import VAR, Trouble  # noqa: E402
 from deploy.local.within import one_line_errors  # noqa: E402
 from reports import parts, writers  # noqa: E402
+from tests.chaos import storm  # noqa: E402
 from tests.chaos.reports import app, check, evidence, plan, play  # noqa: E402
 from tests.chaos.reports.wire import Wire  # noqa: E402
 from tests.chaos.servers import BROKERS  # noqa: E402
@@ -40,11 +41,11 @@ def main(arguments: Sequence[str]) -> int:
     folder.mkdir(parents=True)
     bad = 0
     with object_store.running(folder) as store:
-        store.client.create_bucket(Bucket=play.BUCKET)
+        store.client.create_bucket(Bucket=storm.BUCKET)
         wire = Wire(store.url, pace=options.pace)
-        env = play.environment(wire) | {app.ROWS: str(options.rows_a_part)}
+        env = storm.environment(wire) | {app.ROWS: str(options.rows_a_part)}
         stage = Stage(folder, options.broker, app=app.__name__, **env)
-        with stage.open(), wire.running(), play.storing_at(play.storage_url(store.url)):
+        with stage.open(), wire.running(), storm.storing_at(storm.storage_url(store.url)):
             call_command("seed", lines=options.lines, year=play.YEAR)
             evidence.record()
             for place, seed in enumerate(options.seeds):

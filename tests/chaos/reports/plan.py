@@ -118,26 +118,27 @@ def make(seed: int, lines: int, *, longest: float = LONGEST) -> Plan:
         if chance.random() < 0.5
         else []
     )
-    return Plan(
-        seed, tuple(orders), tuple(_hits(chance, span, longest)), tuple(sorted(changes, key=lambda one: one.at))
-    )
+    return Plan(seed, tuple(orders), tuple(hits(chance, span, longest)), tuple(sorted(changes, key=lambda one: one.at)))
 
 
-def _hits(chance: random.Random, span: float, longest: float) -> list[Hit]:
+def hits(chance: random.Random, span: float, longest: float) -> list[Hit]:
+    """Hits spread over ``span`` seconds. ``longest``: seconds; but for a freeze, which is longer than a lease, nothing
+    lasts longer."""
+
     def hit(blow: Blow, least: float = 0.0, most: float = 0.0) -> Hit:
         lasts = chance.uniform(least, most) if most else 0.0
         if blow is not Blow.FREEZE_WORKER:
             lasts = min(lasts, longest)
         return Hit(chance.uniform(0.05, 0.9) * span, blow, lasts, chance.randrange(1_000_000))
 
-    hits = [hit(Blow.KILL_CHILD), hit(Blow.KILL_WORKER), hit(Blow.FREEZE_WORKER, FREEZE, FREEZE)]
-    hits += [hit(Blow.SHUT_WORKER)] if chance.random() < 0.5 else []
-    hits += [hit(chance.choice((Blow.KILL_CHILD, Blow.KILL_WORKER))) for _ in range(chance.randint(0, 2))]
-    hits.append(hit(chance.choice((Blow.RESTART_DATABASE, Blow.CRASH_DATABASE)), 0.5, 4.0))
+    found = [hit(Blow.KILL_CHILD), hit(Blow.KILL_WORKER), hit(Blow.FREEZE_WORKER, FREEZE, FREEZE)]
+    found += [hit(Blow.SHUT_WORKER)] if chance.random() < 0.5 else []
+    found += [hit(chance.choice((Blow.KILL_CHILD, Blow.KILL_WORKER))) for _ in range(chance.randint(0, 2))]
+    found.append(hit(chance.choice((Blow.RESTART_DATABASE, Blow.CRASH_DATABASE)), 0.5, 4.0))
     for blow in chance.sample(sorted(ON_THE_WAY), chance.randint(3, 5)):
-        hits.append(hit(blow, *ON_THE_WAY[blow]))
-    hits += [hit(Blow.FREEZE_STORE, 4.0, 30.0)] if chance.random() < 0.4 else []
-    hits += [hit(Blow.KILL_STORE, 1.0, 5.0)] if chance.random() < 0.4 else []
+        found.append(hit(blow, *ON_THE_WAY[blow]))
+    found += [hit(Blow.FREEZE_STORE, 4.0, 30.0)] if chance.random() < 0.4 else []
+    found += [hit(Blow.KILL_STORE, 1.0, 5.0)] if chance.random() < 0.4 else []
     if chance.random() < 0.2:
-        hits.append(hit(chance.choice((Blow.SILENCE, Blow.ERROR_503, Blow.RESET)), *LONG_OUTAGE))
-    return sorted(hits, key=lambda one: one.at)
+        found.append(hit(chance.choice((Blow.SILENCE, Blow.ERROR_503, Blow.RESET)), *LONG_OUTAGE))
+    return sorted(found, key=lambda one: one.at)

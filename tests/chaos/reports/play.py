@@ -1,24 +1,16 @@
 """Plays a plan: asks for reports, hits whoever makes and keeps them, and waits until every one is over."""
 
 import itertools
-import os
-import signal
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
-from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import InterfaceError, OperationalError, connection
-from django.test import override_settings
 from django.utils import timezone, translation
 
-from config.settings import _storage
 from jobs import db
-from jobs.models import ACTIVE, Job
+from jobs.models import Job
 from jobs.models import State as JobState
 from jobs.services import NotAllowed
 from reports import kinds, retention, services
@@ -28,17 +20,15 @@ from reports.models import Report, ReportPart
 from reports.periods import Period
 from shop.accounts.models import User
 from shop.orders.models import OrderLine
-from tests.chaos.crew import Agenda, Crew
 from tests.chaos.evidence import keep, moves
 from tests.chaos.reports import evidence, reading
-from tests.chaos.reports.evidence import Changed, Evidence, Left
-from tests.chaos.reports.plan import AT_WORKERS, DEADLY, Blow, Change, Hit, Order, Plan
+from tests.chaos.reports.evidence import Changed, Evidence
+from tests.chaos.reports.plan import Change, Order, Plan
 from tests.chaos.reports.wire import Wire
-from tests.chaos.servers import wait_until_ready
 from tests.chaos.stage import Stage, wait_until_at_work
-from tests.harness import object_store
+from tests.chaos.storm import Storm, are_any_active
 from tests.harness.object_store import ObjectStore
-from tests.harness.processes import Process, wait_for
+from tests.harness.processes import wait_for
 
 WORKERS: Final = 2
 YEAR: Final = 2025
@@ -50,27 +40,6 @@ SOON: Final = 10.0
 #: Deaths of a job's worker that it survives.
 DEATHS_SURVIVED: Final = 2
 _DAY_LATER: Final = retention.LEFTOVER_AGE + timedelta(minutes=1)
-
-
-def environment(wire: Wire) -> dict[str, str]:
-    """What workers need in order to keep their files behind ``wire``."""
-    return {
-        "STORAGE_URL": storage_url(wire.url),
-        "AWS_ACCESS_KEY_ID": object_store.ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": object_store.SECRET_KEY,
-    }
-
-
-def storage_url(endpoint: str) -> str:
-    return f"s3://{BUCKET}?endpoint={endpoint}&region={object_store.REGION}"
-
-
-@contextmanager
-def storing_at(url: str) -> Iterator[None]:
-    """Makes Django keep its files there for the length of the block."""
-    keys = {"AWS_S3_ACCESS_KEY_ID": object_store.ACCESS_KEY, "AWS_S3_SECRET_ACCESS_KEY": object_store.SECRET_KEY}
-    with override_settings(STORAGES=settings.STORAGES | {"default": _storage(url)}, **keys):
-        yield
 
 
 def ask(order: Order) -> Report:
@@ -93,9 +62,8 @@ class Play:
 
     def __init__(self, plan: Plan, stage: Stage, store: ObjectStore, wire: Wire) -> None:
         self.plan, self.stage, self.store, self.wire = plan, stage, store, wire
-        self.hits: Counter[str] = Counter()
-        self._agenda = Agenda()
-        self._crew = Crew(self._agenda)
+        self._storm = Storm(stage, store, wire, plan.ends)
+        self._agenda = self._storm.agenda
         self._numbers: dict[str, int] = {}
         self._changes: list[Changed] = []
         self._stopped: set[str] = set()
@@ -103,30 +71,24 @@ class Play:
     def run(self) -> Evidence:
         """Plays it to its end. Raises Trouble where something other than the product is in the way."""
         evidence.forget()
-        self._empty_store()
-        self.wire.met.clear()
-        self.wire.stored.clear()
+        self._storm.empty_store()
         before = evidence.sums(YEAR)
         name = f"seed{self.plan.seed}"
         dispatcher = self.stage.dispatcher(f"{name}-dispatcher")
-        self._crew.workers = [
+        self._storm.crew.workers = [
             self.stage.worker(f"{name}-worker{n}", queues=("reports",), concurrency=1) for n in range(WORKERS)
         ]
-        wait_until_at_work(dispatcher, *self._crew.workers)
-        self._agenda.begin()
+        wait_until_at_work(dispatcher, *self._storm.crew.workers)
+        self._storm.begin(self.plan.hits)
         for order in self.plan.orders:
             self._agenda.at(order.at, lambda order=order: self._ask(order))  # type: ignore[misc]
-        for hit in self.plan.hits:
-            self._agenda.at(hit.at, lambda hit=hit: self._hit(hit))  # type: ignore[misc]
         for change in self.plan.changes:
             self._agenda.at(change.at, lambda change=change: self._change(change))  # type: ignore[misc]
-        while self._agenda.now < self.plan.ends + PATIENCE and (self._agenda or _are_any_active()):
+        while self._agenda.now < self.plan.ends + PATIENCE and (self._agenda or are_any_active()):
             self._agenda.do_what_is_due()
             time.sleep(0.05)
         seconds = self._agenda.now
-        for fault, count in self.wire.met.items():
-            if count:
-                self.hits[fault] += 1
+        self._storm.end()
         found = self._collect(before, seconds)
         self.stage.dismiss()
         return found
@@ -136,9 +98,9 @@ class Play:
         wait_for(lambda: not of_stopped.exists(), seconds=SOON)
         to_sweep = of_stopped.count()
         retention.sweep(timezone.now())
-        for worker in self._crew.workers:
+        for worker in self._storm.crew.workers:
             worker.stop(SOON)  # a thawed one may still be storing what is too late
-        unswept = self._left()
+        unswept = self._storm.left()
         asked = evidence.asked(self._numbers)
         words = [change.word for change in self._changes]
         held = {
@@ -162,9 +124,9 @@ class Play:
             to_sweep=to_sweep,
             named=evidence.named(),
             unswept=unswept,
-            left=self._left(),
+            left=self._storm.left(),
             stored=tuple(self.wire.stored),
-            hits=self.hits,
+            hits=self._storm.hits,
             seconds=seconds,
         )
 
@@ -178,31 +140,14 @@ class Play:
             return None
         return content
 
-    def _left(self) -> Left:
-        pages = self.store.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-        uploads = self.store.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
-        return Left(
-            frozenset(found["Key"] for page in pages for found in page.get("Contents", [])),
-            frozenset(upload["Key"] for upload in uploads),
-        )
-
-    def _empty_store(self) -> None:
-        for key in self._left().files:
-            self.store.client.delete_object(Bucket=BUCKET, Key=key)
-        for upload in self.store.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []):
-            self.store.client.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
-
     # --- people ------------------------------------------------------------------------------------------------------
-
-    def _again(self, act: Callable[[], None], seconds: float = 0.3) -> None:
-        self._agenda.after(seconds, act)
 
     def _ask(self, order: Order) -> None:
         try:
             report = ask(order)  # the same one again, where only the answer was lost
         except (OperationalError, InterfaceError):
             connection.close()
-            return self._again(lambda: self._ask(order))
+            return self._storm.again(lambda: self._ask(order))
         self._numbers[str(report.id)] = order.number
         if order.cancel_after is not None:
             self._stop_once_begun(report, order.cancel_after)
@@ -217,7 +162,7 @@ class Play:
         if begun:
             self._agenda.after(seconds, lambda: self._stop(report))
         else:
-            self._again(lambda: self._stop_once_begun(report, seconds))
+            self._storm.again(lambda: self._stop_once_begun(report, seconds))
 
     def _stop(self, report: Report) -> None:
         try:
@@ -225,7 +170,7 @@ class Play:
             services.cancel(report=report, actor=report.owner)
         except (OperationalError, InterfaceError):
             connection.close()
-            return self._again(lambda: self._stop(report))
+            return self._storm.again(lambda: self._stop(report))
         except NotAllowed:
             return None  # it was quicker
         self._stopped.add(str(report.pk))
@@ -245,89 +190,9 @@ class Play:
             ((ended,),) = db.fetch("SELECT clock_timestamp()")
         except (OperationalError, InterfaceError):
             connection.close()
-            return self._again(lambda: self._change(change))
+            return self._storm.again(lambda: self._change(change))
         self._changes.append(Changed(began, ended, word, line.currency, adds))
         return None
-
-    # --- the blows ---------------------------------------------------------------------------------------------------
-
-    def _hit(self, hit: Hit) -> None:
-        if hit.blow in AT_WORKERS:
-            self._hit_worker(hit)
-            return
-        database, store = self.stage.servers.database, self.store.server
-        match hit.blow:
-            case Blow.RESTART_DATABASE:
-                database.stop()
-                self._agenda.after(hit.lasts, self._start_database)
-            case Blow.CRASH_DATABASE:
-                database.kill()
-                self._agenda.after(hit.lasts, self._start_database)
-            case Blow.FREEZE_STORE:
-                store.signal(signal.SIGSTOP)
-                self._agenda.after(hit.lasts, lambda: store.signal(signal.SIGCONT))
-            case Blow.KILL_STORE:
-                store.kill()
-                self._agenda.after(hit.lasts, store.start)
-            case fault:
-                self.wire.begin(fault)
-                self._agenda.after(hit.lasts, lambda: self.wire.end(fault))
-                return  # counted where it meets somebody
-        self.hits[hit.blow] += 1
-
-    def _start_database(self) -> None:
-        self.stage.servers.database.start()
-        wait_until_ready(self.stage.servers.database)
-        connection.close()
-
-    def _hit_worker(self, hit: Hit) -> None:
-        """Hits a worker that makes a report which survives it. Where there is none it looks again later: not at once, or
-        all such hits would fall on the first moment of an attempt."""
-        try:
-            making = self._making(hit.blow)
-        except (OperationalError, InterfaceError):
-            connection.close()
-            return self._again(lambda: self._hit(hit))
-        if not making:
-            if self._agenda.now < self.plan.ends:
-                self._again(lambda: self._hit(hit), self.plan.ends * (hit.pick % 1000) / 10_000)
-            return None
-        worker = making[hit.pick % len(making)]
-        match hit.blow:
-            case Blow.KILL_WORKER:
-                self._crew.kill(worker, hit.blow)
-            case Blow.KILL_CHILD:
-                self._crew.kill_child(worker, hit.blow, pick=hit.pick)
-            case Blow.FREEZE_WORKER:
-                self._crew.freeze(worker, hit.lasts)
-            case Blow.SHUT_WORKER:
-                os.kill(worker.pid, signal.SIGQUIT)
-                self._agenda.after(2.0, lambda: self._start_worker(worker))
-        self.hits[hit.blow] += 1
-        return None
-
-    def _start_worker(self, worker: Process) -> None:
-        worker.kill()
-        worker.start()
-
-    def _making(self, blow: Blow) -> list[Process]:
-        survives = DEATHS_SURVIVED - (blow in DEADLY)
-        pids = {
-            int(holder.split(":")[1])
-            for holder in Job.objects.filter(state=JobState.RUNNING, deaths__lte=survives).values_list(
-                "holder", flat=True
-            )
-            if holder.count(":") == 2
-        }
-        return [worker for worker in self._crew.at_work() if worker.pid in pids]
-
-
-def _are_any_active() -> bool:
-    try:
-        return Job.objects.filter(state__in=sorted(ACTIVE)).exists()
-    except (OperationalError, InterfaceError):
-        connection.close()
-        return True
 
 
 def _line_at(place: float) -> OrderLine:

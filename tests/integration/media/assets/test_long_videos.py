@@ -1,8 +1,10 @@
 """A long video through the whole path: its smallest size is there first, parts come from jobs of their own, and no part
 is made twice."""
 
+import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -244,3 +246,17 @@ def test_the_machine_keeps_the_file_for_the_parts_and_not_longer(asset, answer, 
     assert shared.read_bytes() == long_clip
     work()
     assert not shared.exists()
+
+
+def test_what_killed_workers_left_on_the_machine_goes_with_time(asset, work, settings):
+    base = Path(settings.MEDIA_WORK_FOLDER)
+    left, fresh = base / "0192-1", base / "0193-1"
+    for folder in (left, fresh):
+        (folder / "in").mkdir(parents=True)
+    forgotten = base / "shared" / "0194"
+    forgotten.touch()
+    long_ago = time.time() - 3 * 3600
+    for old in (left, forgotten):
+        os.utime(old, (long_ago, long_ago))
+    work()
+    assert (left.exists(), fresh.exists(), forgotten.exists()) == (False, True, False)
