@@ -41,6 +41,10 @@ def was_retried(job_id: UUID) -> bool:
     return JobEvent.objects.filter(job_id=job_id, kind=JobEvent.Kind.RETRIED).exists()
 
 
+def is_cancel_requested(job_id: UUID) -> bool:
+    return Job.objects.filter(pk=job_id, cancel_requested_at__isnull=False).exists()
+
+
 def title(job: Job) -> str | Promise:
     """What the job is called on the screen; its task's name where this release does not know the task."""
     known = tasks.registered().get(job.task)
@@ -113,7 +117,7 @@ def estimate(job: Job, now: datetime) -> float | None:
 
 
 def share_of_children(job: Job) -> float:
-    """How much of a parent's children is done, from 0 to 1: the concluded ones, and those that run as far as they are."""
+    """How much of a parent's children is done, from 0 to 1: what has concluded, and what runs as far as it is."""
     ((share,),) = db.fetch(
         """
         SELECT coalesce(avg(CASE state WHEN 'waiting' THEN 0

@@ -6,6 +6,7 @@ is not made again, whoever is killed; where some could not be made, trying again
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,8 @@ from django.utils.translation import gettext as _
 
 from jobs import services as jobs
 from jobs.adapters import storage
-from jobs.queries import was_retried
+from jobs.models import Job
+from jobs.queries import is_cancel_requested, was_retried
 from jobs.run import Run
 from jobs.task import LeaseLost, Permanent
 from media_pipeline import files, making, parts, publishing, tasks
@@ -50,6 +52,14 @@ def hand_over(asset: Asset, found: Making, folder: Path, run: Run) -> None:
         before = _record_first(asset, found, renditions, run)
     publishing.delete(before)
     share(asset, folder)
+    _hand_on_cancellation(asset, run)
+
+
+def _hand_on_cancellation(asset: Asset, run: Run) -> None:
+    """Who stopped this job while it handed over meant what it was doing."""
+    if is_cancel_requested(run.id):
+        with suppress(jobs.NotAllowed):  # over already
+            jobs.cancel(Job.objects.get(pk=Asset.objects.values_list("job").get(pk=asset.pk)[0]))
 
 
 def _record_first(asset: Asset, found: Making, renditions: Sequence[Rendition], run: Run) -> list[str]:

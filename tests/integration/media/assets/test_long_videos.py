@@ -191,6 +191,19 @@ def test_cancelled_its_parts_are_not_made_and_what_there_is_stays(asset, answer,
     assert (asset.state, streams(asset), made) == (State.CANCELLED, ["360p", "master", "sound"], [])
 
 
+def test_cancelled_while_it_is_handed_over_its_parts_are_not_made(send, long_clip):
+    sent = send(long_clip, "long.mp4")
+    now = timezone.now()
+
+    def cancelled_now() -> None:
+        Job.objects.filter(pk=sent.job_id).update(cancel_requested_at=now)
+
+    processing.process(sent.pk, run=Worker(id=sent.job_id, before_hold=cancelled_now))  # type: ignore[arg-type]
+    sent.refresh_from_db()
+    assert (sent.state, streams(sent)) == (State.CANCELLED, ["360p", "master", "sound"])
+    assert set(Job.objects.filter(task="media.make_part").values_list("state", flat=True)) == {JobState.CANCELLED}
+
+
 def test_tried_again_after_it_was_cancelled_it_becomes_whole(asset, answer, work):
     answer()
     asset.refresh_from_db()
