@@ -65,8 +65,9 @@ def detail(request: SignedIn, pk: UUID) -> HttpResponse:
 def live(request: SignedIn, pk: UUID) -> HttpResponse:
     """What the asset's page says of it now, as a fragment; 204 where the page already says this ``v``.
 
-    The player or picture comes along where the page shows another than ``shown``, and the questions about the job where
-    that is another than ``job``. A page that is playing keeps its player, and goes on asking until it takes the new one.
+    The player or picture comes along where the page shows another than ``shown``, and the questions about the job
+    where that is another than ``job``. A page that is playing keeps its player, and goes on asking until it takes the
+    new one.
     """
     asset = queries.by_id(pk, viewer=request.user)
     if asset is None:

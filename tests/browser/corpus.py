@@ -8,6 +8,8 @@ played, switched, searched, and held against the file itself. The exit code is 1
 The database that DATABASE_URL names is left alone: one for tests is made beside it.
 """
 
+# ruff: noqa: E402 (the settings come before what reads them)
+
 import argparse
 import os
 import sys

@@ -68,7 +68,7 @@ def _picture(page: Page, source: Path) -> Seen:
     seen = Seen(source=picture_of(source))
     shown = page.locator("figure.viewer img")
     expect(shown).to_have_js_property("complete", True)
-    _until(shown, "image.naturalWidth > 0", "image")
+    shown.evaluate("image => image.decode()")
     seen.frame = _shot(shown, *shown.evaluate("image => [image.naturalWidth, image.naturalHeight]"))
     name = shown.evaluate("image => image.currentSrc.split('/').pop()")
     seen.words = f"{name} {seen.frame.width}×{seen.frame.height}"
@@ -209,7 +209,8 @@ class _Playing:
 
 def frame_of(path: Path, seconds: float) -> Image.Image | None:
     """A frame of a video as ffmpeg shows it: upright, with square pixels. None where there is none."""
-    square = "scale=trunc(iw*sar/2)*2:ih,setsar=1"
+    # A hundred times a second: the frame that is shown then, not the next one.
+    square = "scale=trunc(iw*sar/2)*2:ih,setsar=1,fps=100"
     for at in (seconds, 0.0):
         done = subprocess.run(
             ["ffmpeg", "-v", "error", "-i", path, "-ss", f"{at:.3f}", "-an", "-vf", square, "-frames:v", "1",
@@ -248,9 +249,9 @@ def unlike(shown: Image.Image, source: Image.Image | None) -> list[str]:
     if min(shown.size) < _SMALL[0]:
         return wrong  # its rounded corners are most of it
     pairs = [image.resize(_SMALL, Image.Resampling.BOX) for image in (shown, source)]
-    difference = sum(
-        abs(one - other) for one, other in zip(*(image.tobytes() for image in pairs), strict=True)
-    ) / len(pairs[0].tobytes())
+    difference = sum(abs(one - other) for one, other in zip(*(image.tobytes() for image in pairs), strict=True)) / len(
+        pairs[0].tobytes()
+    )
     if difference > MOST_DIFFERENT:
         wrong.append(f"its colours are {difference:.0f} away from the file's")
     spread, before = (max(ImageStat.Stat(image).stddev) for image in pairs)

@@ -78,9 +78,9 @@ class Player {
         level.options[0].text = this.hls.autoLevelEnabled ? `${level.dataset.auto} (${height}p)` : level.dataset.auto;
       });
       this.hls.on(window.Hls.Events.ERROR, (_event, data) => {
-        if (!data.fatal) return;
-        if (data.type === window.Hls.ErrorTypes.MEDIA_ERROR) this.hls.recoverMediaError();
-        else this.renew();
+        const gone = data.response && data.response.code === 404;
+        if (data.type === window.Hls.ErrorTypes.MEDIA_ERROR && data.fatal) this.hls.recoverMediaError();
+        else if (data.fatal || gone) this.renew(data.fatal);
       });
       level.addEventListener("change", () => {
         this.choose(Number(level.value));
@@ -127,17 +127,19 @@ class Player {
   }
 
   /* What it plays is no longer there: made anew meanwhile, at other addresses, which the page knows; or they have lapsed. */
-  async renew() {
-    const answer = await fetch(window.location.href).catch(() => null);
+  async renew(lost) {
+    const asked = this.renewed;
+    this.renewed = true;
+    const answer = asked ? null : await fetch(window.location.href).catch(() => null);
     const page = answer && answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
     const found = page && page.querySelector("[data-player]");
-    if (!found || found.dataset.hls === this.box.dataset.hls) {
+    if (found && found.dataset.hls !== this.box.dataset.hls) {
+      const before = this.end();
+      this.box.replaceWith(found);
+      install(found, before);
+    } else if (lost) {
       this.playFile();
-      return;
     }
-    const before = this.end();
-    this.box.replaceWith(found);
-    install(found, before);
   }
 
   /* The last resort: the MP4, from where it stopped. */
