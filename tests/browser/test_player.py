@@ -16,6 +16,7 @@ from jobs import ringing, runner
 from media_pipeline import processing, services
 from media_pipeline.models import Asset, Upload
 from shop.accounts.models import User
+from tests.browser import playing
 from tests.browser.conftest import Visitor
 from tests.harness.processes import wait_for
 from tests.integration.media.assets.conftest import Worker, picture
@@ -252,3 +253,20 @@ def test_a_video_that_is_made_again_plays_on(
     expect(player).not_to_have_attribute("data-mark", "the first", timeout=15_000)
     before = video.evaluate("video => video.currentTime")
     until(video, f"video.currentTime > {before} + 0.5 && !video.paused && !video.error")
+
+
+#: A picture that is to be turned, a video with pixels that are not square and sound, and sound alone.
+FEW = ("image/orient_Landscape_6.jpg", "video/edts.mp4", "video/mono.mp3")
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("name", FEW)
+def test_what_is_made_of_public_files_is_what_they_show(
+    visit: Callable[..., Visitor], owner: User, made: Callable[..., Asset], corpus: Path, name: str
+) -> None:
+    """All of them: ``python -m tests.browser.corpus``."""
+    path = corpus / "media" / name
+    asset = made(path.read_bytes(), path.name)
+    visitor = visit()
+    visitor.sign_in(owner)
+    assert playing.look(visitor.page, asset, path).wrong == []
