@@ -40,8 +40,9 @@ class Seen:
     source: Image.Image | None = None
 
 
-def look(page: Page, asset: Asset, source: Path) -> Seen:
-    """Opens the page of an asset that is ready, and tries all that a person would."""
+def look(page: Page, asset: Asset, source: Path, *, same_colours: bool = True) -> Seen:
+    """Opens the page of an asset that is ready, and tries all that a person would. ``same_colours``: a picture has those
+    that Pillow sees in the file."""
     answers: list[Response] = []
 
     def note(answer: Response) -> None:
@@ -50,7 +51,9 @@ def look(page: Page, asset: Asset, source: Path) -> Seen:
     page.on("response", note)
     try:
         page.goto(asset.get_absolute_url())
-        seen = _picture(page, source) if asset.kind == Kind.PICTURE else _Playing(page, asset, source).all()
+        seen = (
+            _picture(page, source, same_colours) if asset.kind == Kind.PICTURE else _Playing(page, asset, source).all()
+        )
         # What is asked for and no longer wanted is cut off when the page is left, and never gets an answer.
         names = [urlsplit(answer.url).path.rpartition("/")[2] for answer in answers if answer.status >= 400]
         seen.wrong += [f"no {name}" for name in names]
@@ -64,7 +67,7 @@ def look(page: Page, asset: Asset, source: Path) -> Seen:
 # Pictures
 
 
-def _picture(page: Page, source: Path) -> Seen:
+def _picture(page: Page, source: Path, same_colours: bool) -> Seen:
     seen = Seen(source=picture_of(source))
     shown = page.locator("figure.viewer img")
     expect(shown).to_have_js_property("complete", True)
@@ -72,7 +75,7 @@ def _picture(page: Page, source: Path) -> Seen:
     seen.frame = _shot(shown, *shown.evaluate("image => [image.naturalWidth, image.naturalHeight]"))
     name = shown.evaluate("image => image.currentSrc.split('/').pop()")
     seen.words = f"{name} {seen.frame.width}×{seen.frame.height}"
-    seen.wrong += unlike(seen.frame, seen.source)
+    seen.wrong += unlike(seen.frame, seen.source, same_colours=same_colours)
     return seen
 
 
@@ -239,7 +242,7 @@ def _until(element: Locator, condition: str, name: str) -> bool:
     return wait_for(lambda: bool(element.evaluate(f"{name} => {condition}")), seconds=20, every=0.05)
 
 
-def unlike(shown: Image.Image, source: Image.Image | None) -> list[str]:
+def unlike(shown: Image.Image, source: Image.Image | None, *, same_colours: bool = True) -> list[str]:
     """In what the picture differs from the file's: its shape, its colours, or that it is of one colour."""
     if source is None:
         return []
@@ -252,7 +255,7 @@ def unlike(shown: Image.Image, source: Image.Image | None) -> list[str]:
     difference = sum(abs(one - other) for one, other in zip(*(image.tobytes() for image in pairs), strict=True)) / len(
         pairs[0].tobytes()
     )
-    if difference > MOST_DIFFERENT:
+    if same_colours and difference > MOST_DIFFERENT:
         wrong.append(f"its colours are {difference:.0f} away from the file's")
     spread, before = (max(ImageStat.Stat(image).stddev) for image in pairs)
     if spread < ONE_COLOUR <= before / 2:

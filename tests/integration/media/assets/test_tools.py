@@ -11,7 +11,7 @@ from tests.factories.people import PersonFactory
 
 
 @pytest.fixture
-def client() -> Client:
+def client(transactional_db: None) -> Client:
     client = Client()
     client.force_login(PersonFactory(operator=True, language="en"))
     return client
