@@ -33,8 +33,8 @@ def test_times_of_cpu_have_one_decimal(client, send):
     asset = send()
     Asset.objects.update(cpu_seconds=1.6756760000000002)
     page = client.get(reverse("admin:media_pipeline_asset_change", args=[asset.pk])).content.decode()
-    assert "1.7" in page
-    assert "1.67" not in page
+    assert "1,7" in page
+    assert "67567" not in page
 
 
 def test_of_each_machine_the_newest_word_counts(send):
