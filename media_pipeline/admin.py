@@ -122,7 +122,7 @@ class AssetAdmin(LookOnly):
 
     @admin.display(description=gettext_lazy("CPU (s)"))
     def cpu(self, asset: Asset) -> str:
-        return number_format(asset.cpu_seconds, 1)
+        return number_format(round(asset.cpu_seconds, 1), 1)  # which would cut off the rest
 
     @admin.display(description=gettext_lazy("made with"))
     def made_with(self, asset: Asset) -> str:
