@@ -9,13 +9,14 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
+from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from jobs.admin import CappedPaginator, LookOnly, badge, confirm
 from jobs.services import NotAllowed
-from media_pipeline import making, services
+from media_pipeline import making, queries, services, toolbox
 from media_pipeline.models import Asset, Kind, Outcome, Rendition, Upload
 
 if TYPE_CHECKING:
@@ -80,9 +81,15 @@ class AssetAdmin(LookOnly):
     paginator = CappedPaginator
     search_fields = ("id",)
     search_help_text = gettext_lazy("An id, as in the address of the file's page.")
-    exclude = ("original_key", "placeholder")
+    exclude = ("original_key", "placeholder", "cpu_seconds")
+    readonly_fields = ("cpu", "made_with")
     inlines = (RenditionInline,)
     actions = ("make_again",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        machines = [toolbox.described(tools) for tools in queries.tools_of_late()]
+        answer: HttpResponse = super().changelist_view(request, {"machines": machines, **(extra_context or {})})
+        return answer
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Asset]:
         found: QuerySet[Asset] = super().get_queryset(request)
@@ -115,7 +122,12 @@ class AssetAdmin(LookOnly):
 
     @admin.display(description=gettext_lazy("CPU (s)"))
     def cpu(self, asset: Asset) -> str:
-        return f"{asset.cpu_seconds:.1f}"
+        return number_format(round(asset.cpu_seconds, 1), 1)  # which would cut off the rest
+
+    @admin.display(description=gettext_lazy("made with"))
+    def made_with(self, asset: Asset) -> str:
+        tools = queries.tools_of(asset)
+        return toolbox.described(tools) if tools else "–"
 
     @admin.action(description=gettext_lazy("Make again"))
     def make_again(self, request: HttpRequest, queryset: QuerySet[Asset]) -> HttpResponse | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import ffmpeg
+from django.utils.translation import gettext_noop
 
 from media_pipeline import confined
 from media_pipeline.confined import Ended, Limit, Limits, Overrun
@@ -101,6 +102,17 @@ class Tools:
     def tone_maps(self) -> bool:
         """Colours of HDR can be brought into what every screen shows."""
         return {"zscale", "tonemap"} <= self.filters
+
+    @property
+    def lacks(self) -> list[str]:
+        """What this build cannot do of what is made use of where it can: in words for the operator, in English."""
+        can = {
+            gettext_noop("tone mapping of HDR (zscale)"): self.tone_maps,
+            gettext_noop("decoding of AV1 (libdav1d)"): "av1" in self.codecs,
+            gettext_noop("stills as WebP (libwebp)"): "libwebp" in self.encoders,
+            gettext_noop("measuring of quality (libvmaf)"): "libvmaf" in self.filters,
+        }
+        return [name for name, there in can.items() if not there]
 
 
 def find(ffmpeg: str = "ffmpeg", ffprobe: str = "ffprobe") -> Tools:

@@ -1,12 +1,16 @@
 """Reading about assets and uploads."""
 
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from media_pipeline.models import Asset, Upload
 from shop.accounts.models import Role, User
+
+#: So many of the newest files tell which machines make them.
+_OF_LATE: Final = 100
 
 
 def may_upload(person: User) -> bool:
@@ -31,3 +35,16 @@ def uploads_under_way(owner: User, now: datetime) -> QuerySet[Upload]:
 def upload_by_id(pk: UUID, *, owner: User) -> Upload | None:
     """None for an unknown id and for somebody else's alike."""
     return Upload.objects.filter(pk=pk, owner_id=owner.pk).select_related("asset", "owner").first()
+
+
+def tools_of(asset: Asset) -> dict[str, Any] | None:
+    """What ``toolbox.here`` said where the asset was made, last made, or refused; None where its job does not say."""
+    tools: dict[str, Any] | None = (asset.job.result or {}).get("tools") if asset.job else None
+    return tools
+
+
+def tools_of_late() -> list[dict[str, Any]]:
+    """What ``toolbox.here`` said last on each machine that has made any of the newest files."""
+    newest = Asset.objects.select_related("job").order_by("-pk")[:_OF_LATE]
+    said = [tools for asset in reversed(newest) if (tools := tools_of(asset))]
+    return sorted({tools["machine"]: tools for tools in said}.values(), key=lambda tools: tools["machine"])

@@ -1,5 +1,6 @@
 """What a page needs in order to show an asset: addresses of its renditions, for a player or for a picture."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,6 +64,12 @@ def show(asset: Asset, *, now: datetime) -> Player | Picture | None:
     if asset.kind == Kind.PICTURE:
         return _picture(asset, [one for one in renditions if one.kind == RenditionKind.PICTURE], now)
     return _player(asset, renditions, now) if renditions else None
+
+
+def version(asset: Asset) -> str:
+    """Differs whenever ``show`` would show something else; "" for nothing."""
+    keys = sorted(asset.renditions.values_list("key", flat=True))
+    return hashlib.sha256(" ".join(keys).encode()).hexdigest()[:16] if keys else ""
 
 
 def _player(asset: Asset, renditions: Sequence[Rendition], now: datetime) -> Player:

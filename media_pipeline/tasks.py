@@ -9,9 +9,10 @@ from jobs.task import current, job
 
 @job(queue="media", name="media.process", title=_("Pictures and videos"))
 def process(*, asset_id: str) -> dict[str, Any]:
-    from media_pipeline.processing import process as work_on  # noqa: PLC0415 (what it needs is large)
+    from media_pipeline import toolbox  # noqa: PLC0415 (what it needs is large)
+    from media_pipeline.processing import process as work_on  # noqa: PLC0415 (the same)
 
-    return work_on(UUID(asset_id), run=current())
+    return work_on(UUID(asset_id), run=current()) | {"tools": toolbox.here()}
 
 
 @job(queue="media", name="media.make_part", title=_("Part of a video"))

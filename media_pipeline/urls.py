@@ -11,6 +11,7 @@ urlpatterns = [
     path("uploads/<uuid:pk>/abandon/", upload_views.abandon, name="upload-abandon"),
     path("file/<str:token>/<str:name>", views.file, name="file"),
     path("<uuid:pk>/", views.detail, name="detail"),
+    path("<uuid:pk>/live/", views.live, name="live"),
     path("<uuid:pk>/again/", views.again, name="again"),
     path("<uuid:pk>/delete/", views.delete, name="delete"),
 ]

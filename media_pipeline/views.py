@@ -1,7 +1,8 @@
 """A person's media: the list, and each asset's page. For everybody else an asset does not exist."""
 
+import hashlib
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,14 +17,19 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from jobs import paging
 from jobs.adapters import storage
+from jobs.live import look
+from jobs.models import State as JobState
 from jobs.services import NotAllowed
 from jobs.trace import trace_id
 from media_pipeline import queries, services, serving, showing
+from media_pipeline.models import Asset
 from media_pipeline.reasons import Missing
 from shop.accounts.access import SignedIn, role_required
 from shop.accounts.models import Role
 
 PAGE_SIZE: Final = 24
+#: Seconds after which a page that may not have taken what it was sent asks again.
+_AGAIN: Final = 3
 
 
 @role_required(Role.SHOPPER, Role.OWNER)
@@ -50,19 +56,54 @@ def detail(request: SignedIn, pk: UUID) -> HttpResponse:
     asset = queries.by_id(pk, viewer=request.user)
     if asset is None:
         return _not_found(request)
-    now = timezone.now()
-    shown = showing.show(asset, now=now)
-    context = {
+    return render(request, "media_pipeline/detail.html", _context(asset))
+
+
+@role_required(Role.SHOPPER, Role.OWNER)
+@require_safe
+@never_cache
+def live(request: SignedIn, pk: UUID) -> HttpResponse:
+    """What the asset's page says of it now, as a fragment; 204 where the page already says this ``v``.
+
+    The player or picture comes along where the page shows another than ``shown``, and the questions about the job
+    where that is another than ``job``. A page that is playing keeps its player, and goes on asking until it takes the
+    new one.
+    """
+    asset = queries.by_id(pk, viewer=request.user)
+    if asset is None:
+        return _not_found(request)
+    context = _context(asset, page_shows=request.GET.get("shown"))
+    other_job = context["job"] is not None and request.GET.get("job") != context["job"].code
+    if request.GET.get("v") == context["version"] and not context["other_shown"] and not other_job:
+        return HttpResponse(status=204)
+    return render(request, "media_pipeline/live.html", context | {"other_job": other_job})
+
+
+def _context(asset: Asset, *, page_shows: str | None = None) -> dict[str, Any]:
+    """``page_shows``: the ``shown`` of a page that is open, None for a new one."""
+    now, state, job = timezone.now(), asset.state, asset.job
+    shown, version = showing.show(asset, now=now), showing.version(asset)
+    watched = look(job, now) if job is not None and job.state != JobState.SUCCEEDED else None
+    other_shown = page_shows is not None and page_shows != version
+    every = watched.every if watched else 0
+    if other_shown and not every:
+        every = _AGAIN
+    says = f"{state} {watched.version if watched else ''} {version} {every}"
+    return {
         "asset": asset,
-        "state": asset.state,
-        "job": asset.job,
+        "state": state,
+        "job": job,
+        "live": watched,
+        "every": every,
+        "version": hashlib.sha256(says.encode()).hexdigest()[:16],
+        "shown": version,
+        "other_shown": other_shown,
         "player": shown if isinstance(shown, showing.Player) else None,
         "picture": shown if isinstance(shown, showing.Picture) else None,
         "renditions": asset.renditions.order_by("kind", "-width", "name"),
         "missing": [Missing(one).label for one in asset.missing],
         "now": now,
     }
-    return render(request, "media_pipeline/detail.html", context)
 
 
 @require_safe

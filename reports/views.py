@@ -151,7 +151,7 @@ def _count(form: ReportForm) -> dict[str, Any]:
         "count": count,
         "seconds": preview.seconds_for(count, choice.format),
         "pages": preview.pages_for(count),
-        "first_rows": first_rows,
+        "first_rows": [list(zip(selection.columns, row, strict=True)) for row in first_rows],
     }
 
 

@@ -39,7 +39,8 @@ function lines({ width, height }) {
 }
 
 class Player {
-  constructor(box) {
+  /* before: the player that it takes the place of, if any. */
+  constructor(box, before) {
     this.box = box;
     this.video = box.querySelector("video");
     this.find = (name) => box.querySelector(`[data-control="${name}"]`);
@@ -48,6 +49,7 @@ class Player {
     this.pointed = null; // the part of the time line that the pointer is at
     this.load();
     this.wire();
+    if (before) this.goOn(before);
     this.video.controls = false;
     box.querySelector("[data-controls]").hidden = false;
     box.dataset.ready = "yes";
@@ -58,7 +60,8 @@ class Player {
     if (!hls) return;
     const level = this.find("quality");
     if (window.Hls && window.Hls.isSupported()) {
-      // A worker would have to come from a blob, and the page's policy allows no code from there.
+      // A worker would have to come from a blob, and the page's policy allows no code from there. (hls.js's light build
+      // does not do either: it knows no sound beside the pictures, and plays them in silence.)
       this.hls = new window.Hls({ enableWorker: false, capLevelToPlayerSize: true, startLevel: -1 });
       this.hls.on(window.Hls.Events.MANIFEST_PARSED, (_event, data) => {
         data.levels
@@ -70,16 +73,17 @@ class Player {
       this.hls.on(window.Hls.Events.LEVEL_SWITCHED, (_event, data) => {
         const height = lines(this.hls.levels[data.level]);
         this.box.dataset.level = String(height);
+        if (this.chosen) this.skip(0);
+        this.chosen = false;
         level.options[0].text = this.hls.autoLevelEnabled ? `${level.dataset.auto} (${height}p)` : level.dataset.auto;
       });
       this.hls.on(window.Hls.Events.ERROR, (_event, data) => {
-        if (!data.fatal) return;
-        if (data.type === window.Hls.ErrorTypes.MEDIA_ERROR) this.hls.recoverMediaError();
-        else this.playFile();
+        const gone = data.response && data.response.code === 404;
+        if (data.type === window.Hls.ErrorTypes.MEDIA_ERROR && data.fatal) this.hls.recoverMediaError();
+        else if (data.fatal || gone) this.renew(data.fatal);
       });
       level.addEventListener("change", () => {
-        // From the next picture on, not after what is buffered.
-        this.hls.nextLevel = Number(level.value);
+        this.choose(Number(level.value));
       });
       this.hls.loadSource(hls);
       this.hls.attachMedia(this.video);
@@ -88,11 +92,61 @@ class Player {
     }
   }
 
+  /* A quality that somebody asks for comes at once, not after what is buffered: a short video is buffered whole. Browsers
+     still go on with what they have until the next picture that stands alone, and a short video has no other; sent to
+     where they are, they look anew. */
+  choose(level) {
+    this.chosen = level >= 0;
+    if (this.chosen) this.hls.currentLevel = level;
+    else this.hls.nextLevel = level;
+  }
+
+  /* Somebody is watching: it must stay. */
+  get isWatched() {
+    const { video } = this;
+    return !video.error && ((!video.paused && !video.ended) || document.fullscreenElement === this.box);
+  }
+
+  /* Where the player before stopped. */
+  goOn({ time, paused, muted, volume }) {
+    this.video.muted = muted;
+    this.video.volume = volume;
+    if (!time) return;
+    const start = () => {
+      this.video.currentTime = time;
+      if (!paused) this.video.play().catch(() => {});
+    };
+    this.video.addEventListener("loadedmetadata", start, { once: true });
+  }
+
+  end() {
+    const { currentTime, paused, ended, muted, volume } = this.video;
+    if (this.hls) this.hls.destroy();
+    this.hls = null;
+    return { time: ended ? 0 : currentTime, paused: paused || ended, muted, volume };
+  }
+
+  /* What it plays is no longer there: made anew meanwhile, at other addresses, which the page knows; or they have lapsed. */
+  async renew(lost) {
+    const asked = this.renewed;
+    this.renewed = true;
+    const answer = asked ? null : await fetch(window.location.href).catch(() => null);
+    const page = answer && answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+    const found = page && page.querySelector("[data-player]");
+    if (found && found.dataset.hls !== this.box.dataset.hls) {
+      const before = this.end();
+      this.box.replaceWith(found);
+      install(found, before);
+    } else if (lost) {
+      this.playFile();
+    }
+  }
+
   /* The last resort: the MP4, from where it stopped. */
   playFile() {
     const file = this.video.querySelector("source");
     const { currentTime, paused } = this.video;
-    this.hls.destroy();
+    if (this.hls) this.hls.destroy();
     this.hls = null;
     if (!file) return;
     this.video.src = file.src;
@@ -258,9 +312,28 @@ class Player {
   }
 }
 
-function start() {
-  for (const box of document.querySelectorAll("[data-player]:not([data-ready])")) new Player(box);
+const players = new WeakMap();
+let before = null;
+
+function install(box, former) {
+  players.set(box, new Player(box, former));
 }
 
+function start() {
+  for (const box of document.querySelectorAll("[data-player]:not([data-ready])")) {
+    install(box, before);
+    before = null;
+  }
+}
+
+/* A page that turns ready by itself gets another player; while somebody watches, it keeps the one that it has, and is
+   asked again. */
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const box = event.detail.target.querySelector("[data-player]");
+  const player = box && players.get(box);
+  if (!player) return;
+  if (player.isWatched) event.detail.shouldSwap = false;
+  else before = player.end();
+});
 document.addEventListener("htmx:afterSettle", start);
 start();
