@@ -29,6 +29,8 @@ def hls(stream: Any, name: str, *, every: float = SEGMENT, **options: Any) -> An
         hls_segment_type="fmp4",
         hls_flags="single_file",
         hls_segment_filename=f"{name}.m4s",
+        # Else the pictures that come out of order make all of them late, and the sound not.
+        avoid_negative_ts="disabled",
         **NO_METADATA,
         **options,
     )

@@ -13,7 +13,7 @@ from media_pipeline.reasons import LONGEST_SIDE, MOST_HOURS, MOST_VIDEO_PIXELS, 
 from media_pipeline.refused import Refused
 
 #: Raised where the same file would now become something else.
-VERSION: Final = 1
+VERSION: Final = 2
 #: Boxes, lying on their long sides, that pictures are fitted into, and what people call them.
 BOXES: Final = (("1080p", 1920, 1080), ("720p", 1280, 720), ("480p", 854, 480), ("360p", 640, 360))
 #: Larger ones are not encoded, but shown as they are where they can be.

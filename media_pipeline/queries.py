@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from media_pipeline.models import Asset, Upload
+from media_pipeline.models import Asset, Upload, VideoPart
 from shop.accounts.models import Role, User
 
 #: So many of the newest files tell which machines make them.
@@ -35,6 +35,12 @@ def uploads_under_way(owner: User, now: datetime) -> QuerySet[Upload]:
 def upload_by_id(pk: UUID, *, owner: User) -> Upload | None:
     """None for an unknown id and for somebody else's alike."""
     return Upload.objects.filter(pk=pk, owner_id=owner.pk).select_related("asset", "owner").first()
+
+
+def sizes_to_come(asset: Asset) -> list[str]:
+    """Names of the sizes that are still being made while others are there, the largest first."""
+    first = VideoPart.objects.filter(asset=asset, number=0).only("rungs").first() if not asset.outcome else None
+    return first.rungs if first else []
 
 
 def tools_of(asset: Asset) -> dict[str, Any] | None:

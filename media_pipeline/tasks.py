@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from jobs.task import current, job
 
 
-@job(queue="media", name="media.process", title=_("Pictures and videos"))
+@job(queue="media", name="media.process", title=_("Pictures and videos"), patience=11)
 def process(*, asset_id: str) -> dict[str, Any]:
     from media_pipeline import toolbox  # noqa: PLC0415 (what it needs is large)
     from media_pipeline.processing import process as work_on  # noqa: PLC0415 (the same)
@@ -15,18 +15,20 @@ def process(*, asset_id: str) -> dict[str, Any]:
     return work_on(UUID(asset_id), run=current()) | {"tools": toolbox.here()}
 
 
-@job(queue="media", name="media.make_part", title=_("Part of a video"))
+@job(queue="media", name="media.make_part", title=_("Part of a video"), patience=11)
 def make_part(*, part_id: str) -> dict[str, Any]:
-    from media_pipeline.long_videos import make_part as make  # noqa: PLC0415 (what it needs is large)
+    from media_pipeline import toolbox  # noqa: PLC0415 (what it needs is large)
+    from media_pipeline.long_videos import make_part as make  # noqa: PLC0415 (the same)
 
-    return make(UUID(part_id), run=current())
+    return make(UUID(part_id), run=current()) | {"tools": toolbox.here()}
 
 
-@job(queue="media", name="media.finish_video", title=_("Pictures and videos"))
+@job(queue="media", name="media.finish_video", title=_("Pictures and videos"), patience=11)
 def finish_video(*, asset_id: str) -> dict[str, Any]:
-    from media_pipeline.long_videos import finish  # noqa: PLC0415 (what it needs is large)
+    from media_pipeline import toolbox  # noqa: PLC0415 (what it needs is large)
+    from media_pipeline.long_videos import finish  # noqa: PLC0415 (the same)
 
-    return finish(UUID(asset_id), run=current())
+    return finish(UUID(asset_id), run=current()) | {"tools": toolbox.here()}
 
 
 @job(queue="control", name="media.sweep_uploads", title=_("Sweep of uploads"))

@@ -96,11 +96,16 @@ def test_the_smallest_size_can_be_watched_while_the_others_are_made(client, asse
     assert isinstance(player, showing.Player)
     assert all((player.hls, player.poster, player.previews, player.file))
     client.force_login(asset.owner)
-    assert f'data-hls="{player.hls}"' in client.get(reverse("media:detail", args=[asset.pk])).content.decode()
+    client.cookies["language"] = "en"
+    page = client.get(reverse("media:detail", args=[asset.pk])).content.decode()
+    assert f'data-hls="{player.hls}"' in page
+    assert "You can watch it already. 480p will follow:" in page
+    assert "0 %" in page
 
     assert set(work()) == {"succeeded"}
     asset.refresh_from_db()
     assert (asset.state, asset.missing) == (State.READY, [])
+    assert "will follow" not in client.get(reverse("media:detail", args=[asset.pk])).content.decode()
     assert streams(asset) == ["360p", "480p", "master", "sound"]
     assert {"poster", "storyboard", "file"} <= set(asset.renditions.values_list("kind", flat=True))
     assert len(made) == 3
