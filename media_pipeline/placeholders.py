@@ -1,6 +1,6 @@
-"""What pages show of a picture until it has come: some pixels in the page itself, from the thumbhash that the asset keeps.
+"""What pages show of a picture until it has come: a few pixels in the page itself, from the thumbhash of the asset.
 
-As an address, for the policy allows pictures from ``data:`` but neither script nor style of ours in the page.
+They are an address, for the pages' policy allows pictures from ``data:``, but no style and no script in the page.
 """
 
 import base64

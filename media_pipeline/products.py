@@ -1,7 +1,7 @@
 """The pictures and videos that products are shown with: adding, ordering, describing and removing them.
 
-A product's media are the shop's: every owner arranges them, but adds only what is theirs. Whoever changes them holds the
-product's row, so that two at once come one after the other.
+A product's media are the shop's: every owner arranges them, but adds only what is theirs. Whoever changes them holds
+the product's row, so that two at once come one after the other.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,8 @@ from shop.catalog.models import Product
 
 #: Pictures and videos that one product can have.
 MOST: Final = 20
+#: Letters that say what is to be seen.
+MOST_LETTERS: Final = 250
 
 
 class Full(NotAllowed):
@@ -51,7 +53,7 @@ def add_uploaded(*, product_id: int, asset: Asset) -> None:
 
 
 def move(*, product: Product, asset: UUID, by: int) -> None:
-    """Moves one by so many places: later, or earlier where ``by`` is negative, at most to the end. Raises NotAllowed."""
+    """Moves one so many places later, or earlier where ``by`` is negative, at most to the end. Raises NotAllowed."""
     with transaction.atomic():
         there = _hold(product.pk)
         moved = _one(there, asset)
@@ -65,9 +67,13 @@ def move(*, product: Product, asset: UUID, by: int) -> None:
 
 def describe(*, product: Product, asset: UUID, alt: str) -> None:
     """Says in words what is to be seen. Raises NotAllowed."""
+    # Of what cannot be seen, spaces are made; line breaks are among it.
+    words = " ".join("".join(letter if letter.isprintable() else " " for letter in alt).split())
+    if len(words) > MOST_LETTERS:
+        raise NotAllowed(_("That is too long: %(most)d letters at most.") % {"most": MOST_LETTERS})
     with transaction.atomic():
         one = _one(_hold(product.pk), asset)
-        one.alt = alt
+        one.alt = words
         one.save(update_fields=["alt"])
 
 
@@ -83,8 +89,7 @@ def _append(product_id: int, assets: Sequence[Asset]) -> int:
     _check(there=len(there), more=len(new))
     first = there[-1].position + 1 if there else 1
     ProductMedia.objects.bulk_create(
-        ProductMedia(product_id=product_id, asset=asset, position=position)
-        for position, asset in enumerate(new, first)
+        ProductMedia(product_id=product_id, asset=asset, position=position) for position, asset in enumerate(new, first)
     )
     return len(new)
 
@@ -109,8 +114,7 @@ def _check(*, there: int, more: int) -> None:
         return
     if left <= 0:
         raise Full(
-            _("This product has %(most)d pictures and videos, and cannot have more. Remove one first.")
-            % {"most": MOST}
+            _("This product has %(most)d pictures and videos, and cannot have more. Remove one first.") % {"most": MOST}
         )
     raise Full(
         _("A product can have %(most)d pictures and videos. There is room for %(left)d more.")

@@ -27,7 +27,10 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("position", models.PositiveSmallIntegerField(verbose_name="position")),
-                ("alt", models.CharField(blank=True, db_default="", default="", max_length=250, verbose_name="in words")),
+                (
+                    "alt",
+                    models.CharField(blank=True, db_default="", default="", max_length=250, verbose_name="in words"),
+                ),
                 (
                     "added_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="added"),

@@ -124,7 +124,9 @@ def _unwaved(
         for x in range(across):
             if x * down < across * (down - y):
                 parts[y][x] = 2 * scale * (next(nibbles) / 7.5 - 1) if x or y else mean
-    along, below = ([_cosines(side, wave) for wave in range(count)] for side, count in ((width, across), (height, down)))
+    along, below = (
+        [_cosines(side, wave) for wave in range(count)] for side, count in ((width, across), (height, down))
+    )
     values = []
     for row in range(height):
         of_row = [sum(parts[y][x] * below[y][row] for y in range(down)) for x in range(across)]
