@@ -47,9 +47,9 @@ def add(*, product: Product, assets: Sequence[UUID], actor: User) -> int:
 
 
 def add_uploaded(*, product_id: int, asset: Asset) -> None:
-    """Puts what has just arrived for the product behind what is there, in the transaction that makes the asset. Raises
-    NotAllowed."""
-    _append(product_id, [asset])
+    """Puts what has just arrived for the product behind what is there. Raises NotAllowed."""
+    with transaction.atomic():
+        _append(product_id, [asset])
 
 
 def move(*, product: Product, asset: UUID, by: int) -> None:

@@ -101,12 +101,12 @@ def decoded(content: bytes, longest: int) -> tuple[int, int, bytes] | None:
         return None
     across, down = (_WAVES, more & 7) if more >> 15 else (more & 7, _WAVES)
     longer = max(across, down)
-    width, height = (max(1, _rounded(longest * side / longer)) for side in (across, down))
+    width, height = size = [max(1, _rounded(longest * side / longer)) for side in (across, down)]
     nibbles = (half for byte in content[5:] for half in (byte & 15, byte >> 4))
-    # Colours are made a little stronger than they are kept, for rounding has weakened them.
-    light = _unwaved(nibbles, (head & 63) / 63, (head >> 18 & 31) / 31, max(3, across), max(3, down), width, height)
-    yellow = _unwaved(nibbles, (head >> 6 & 63) / 31.5 - 1, (more >> 3 & 63) / 63 * 1.25, 3, 3, width, height)
-    reds = _unwaved(nibbles, (head >> 12 & 63) / 31.5 - 1, (more >> 9 & 63) / 63 * 1.25, 3, 3, width, height)
+    light = _unwaved(nibbles, (head & 63) / 63, (head >> 18 & 31) / 31, (max(3, across), max(3, down)), size)
+    # Rounding has weakened the colours; the format makes up for that.
+    yellow = _unwaved(nibbles, (head >> 6 & 63) / 31.5 - 1, (more >> 3 & 63) / 63 * 1.25, (3, 3), size)
+    reds = _unwaved(nibbles, (head >> 12 & 63) / 31.5 - 1, (more >> 9 & 63) / 63 * 1.25, (3, 3), size)
     pixels = bytearray()
     for bright, yellowness, redness in zip(light, yellow, reds, strict=True):
         blue = bright - 2 / 3 * yellowness
@@ -116,9 +116,10 @@ def decoded(content: bytes, longest: int) -> tuple[int, int, bytes] | None:
 
 
 def _unwaved(
-    nibbles: Iterator[int], mean: float, scale: float, across: int, down: int, width: int, height: int
+    nibbles: Iterator[int], mean: float, scale: float, waves: tuple[int, int], size: Sequence[int]
 ) -> list[float]:
     """The values of a channel, row by row; the inverse of ``_waves``."""
+    (across, down), (width, height) = waves, size
     parts = [[0.0] * across for _ in range(down)]
     for y in range(down):
         for x in range(across):
