@@ -93,7 +93,7 @@ def test_from_the_upload_to_the_place_it_is_shown_at(
     page.get_by_label("back.jpg").check()
     page.get_by_role("button", name="Add the ticked ones").click()
     assert names(product) == ["front.jpg", "back.jpg"]
-    page.get_by_role("button", name="Later front.jpg").click()
+    page.get_by_role("button", name="Move later front.jpg").click()
     expect(page.locator(".product-media > li").first).to_contain_text("back.jpg")
     page.locator(".product-media > li").first.get_by_label("in words").fill("Lưng áo")
     page.get_by_role("button", name="Save back.jpg").click()
@@ -132,7 +132,7 @@ def test_without_a_script_it_can_be_arranged(visit: Callable[..., Visitor], owne
     visitor = visit(javascript=False)
     visitor.sign_in(owner)
     visitor.goto(f"/media/products/{product.pk}/")
-    visitor.page.get_by_role("button", name="Earlier b.jpg").click()
+    visitor.page.get_by_role("button", name="Move earlier b.jpg").click()
     expect(visitor.page.locator(".product-media > li").first).to_contain_text("b.jpg")
     assert names(product) == ["b.jpg", "a.jpg"]
 
