@@ -5,7 +5,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from media_pipeline import products, queries, services, showing
 from media_pipeline.models import Asset, Kind, Outcome, ProductMedia, RenditionKind, Upload
 from shop.accounts.models import User
 from shop.catalog.models import Product
+from shop.orders.seeding import seed_shop
 from tests.factories.catalog import ProductFactory
 from tests.factories.media import AssetFactory, RenditionFactory
 from tests.factories.people import PersonFactory
@@ -533,6 +534,18 @@ def test_what_failed_says_why_and_a_purged_job_is_no_trouble(owner, person, prod
     asset = Asset.objects.get()
     asset.job.delete()
     assert "Failed" in owner.get(page(product)).content.decode()
+
+
+def test_another_demo_shop_takes_the_pictures_of_the_old_one_away_and_no_file(person, product, ready):
+    asset = with_three(product, ready)[0]
+    upload = services.create_upload(owner=person, name="a.jpg", length=3, product=product, now=timezone.now())
+
+    seed_shop(lines=10, seed=1, first=date(2026, 1, 1), until=datetime(2026, 1, 3, tzinfo=UTC), replace=True)
+
+    assert not ProductMedia.objects.exists()
+    assert Asset.objects.filter(pk=asset.pk).exists()
+    upload.refresh_from_db()
+    assert upload.product is None
 
 
 # --- operators -------------------------------------------------------------------------------------------------------
