@@ -17,12 +17,13 @@ from django.utils.translation import gettext_lazy, ngettext
 from jobs.admin import CappedPaginator, LookOnly, badge, confirm
 from jobs.services import NotAllowed
 from media_pipeline import making, queries, services, toolbox
-from media_pipeline.models import Asset, Kind, Outcome, Rendition, Upload
+from media_pipeline.models import Asset, Kind, Outcome, ProductMedia, Rendition, Upload
 
 if TYPE_CHECKING:
     RenditionTable = admin.TabularInline[Rendition, Asset]
+    ProductMediaTable = admin.TabularInline[ProductMedia, Asset]
 else:
-    RenditionTable = admin.TabularInline
+    RenditionTable = ProductMediaTable = admin.TabularInline
 
 
 class OutcomeFilter(admin.SimpleListFilter):
@@ -70,6 +71,24 @@ class RenditionInline(RenditionTable):
         return filesizeformat(rendition.size)
 
 
+class ProductMediaInline(ProductMediaTable):
+    model = ProductMedia
+    fields = readonly_fields = ("product", "position", "alt", "added_at")
+    ordering = ("product_id",)
+    can_delete = False
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ProductMedia]:
+        found: QuerySet[ProductMedia] = super().get_queryset(request)
+        return found.select_related("product")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+
 @admin.register(Asset)
 class AssetAdmin(LookOnly):
     list_display = ("name", "state_badge", "kind", "owner", "shown_size", "made_size", "cpu", "ladder", "created_at")
@@ -83,7 +102,7 @@ class AssetAdmin(LookOnly):
     search_help_text = gettext_lazy("An id, as in the address of the file's page.")
     exclude = ("original_key", "placeholder", "cpu_seconds")
     readonly_fields = ("cpu", "made_with")
-    inlines = (RenditionInline,)
+    inlines = (RenditionInline, ProductMediaInline)
     actions = ("make_again",)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -161,9 +180,9 @@ class AssetAdmin(LookOnly):
 
 @admin.register(Upload)
 class UploadAdmin(LookOnly):
-    list_display = ("name", "owner", "shown_length", "created_at", "expires_at", "asset")
+    list_display = ("name", "owner", "shown_length", "created_at", "expires_at", "product", "asset")
     list_per_page = 50
-    list_select_related = ("owner", "asset")
+    list_select_related = ("owner", "product", "asset")
     ordering = ("-created_at", "-id")
     sortable_by = ()
     paginator = CappedPaginator

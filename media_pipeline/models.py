@@ -26,6 +26,7 @@ from uuid_utils.compat import uuid7
 from jobs.models import Job
 from jobs.models import State as JobState
 from media_pipeline.reasons import Missing, Reason
+from shop.catalog.models import Product
 
 
 class Kind(models.TextChoices):
@@ -143,6 +144,11 @@ class Asset(models.Model):
         return reverse("media:detail", kwargs={"pk": self.pk})
 
     @property
+    def can_be_seen(self) -> bool:
+        """There is something of it to be looked at: ``queries.SEEN``, of one row."""
+        return self.kind in {Kind.PICTURE, Kind.VIDEO} and self.outcome in {Outcome.READY, Outcome.DEGRADED}
+
+    @property
     def state(self) -> State:
         if self.outcome:
             return State(self.outcome)
@@ -251,6 +257,10 @@ class Upload(models.Model):
     length = models.BigIntegerField(_("length"))
     created_at = models.DateTimeField(_("begun"), db_default=Now())
     expires_at = models.DateTimeField(_("kept until"))
+    #: Whose pictures and videos it is to be among once it is there.
+    product = models.ForeignKey(
+        Product, on_delete=models.SET_NULL, null=True, db_index=False, related_name="+", verbose_name=_("product")
+    )
     #: What it became: set once, when the last byte was there.
     asset = models.OneToOneField(Asset, on_delete=models.CASCADE, null=True, related_name="+")
 
@@ -265,3 +275,33 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ProductMedia(models.Model):
+    """A picture or video that a product is shown with. What is still being processed has its place already."""
+
+    product = models.ForeignKey(
+        Product, on_delete=models.CASCADE, db_index=False, related_name="+", verbose_name=_("product")
+    )
+    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="product_media", verbose_name=_("asset"))
+    #: Smaller ones come first. What was removed leaves a gap.
+    position = models.PositiveSmallIntegerField(_("position"))
+    #: What is to be seen, in words, for whoever does not see it. "": nobody has said.
+    alt = models.CharField(_("in words"), max_length=250, default="", db_default="", blank=True)
+    added_at = models.DateTimeField(_("added"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("picture or video of a product")
+        verbose_name_plural = _("pictures and videos of products")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["product", "asset"], name="product_media_asset_once"),
+            # Looked at when the transaction ends, for on the way two change places.
+            models.UniqueConstraint(
+                fields=["product", "position"],
+                deferrable=models.Deferrable.DEFERRED,
+                name="product_media_position_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product}, {self.position}"

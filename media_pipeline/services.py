@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,12 +19,14 @@ from django.utils.translation import gettext_lazy as _
 from jobs import services as jobs
 from jobs.adapters import storage
 from jobs.services import NotAllowed
+from media_pipeline import products
 from media_pipeline.models import Asset, Outcome, Upload, new_id
 from media_pipeline.reasons import Reason
 from media_pipeline.tasks import process
 from media_pipeline.tus import shown_name
 from media_pipeline.uploads import Busy, Checksum, Folder, Hold, Mismatch, Reader
 from shop.accounts.models import User
+from shop.catalog.models import Product
 
 __all__ = ["Busy", "Mismatch"]
 
@@ -92,29 +95,42 @@ def folder() -> Folder:
     return Folder(Path(settings.UPLOAD_FOLDER))
 
 
-def create_upload(*, owner: User, name: str, length: int, now: datetime) -> Upload:
-    """Begins the upload of ``length`` bytes. Raises Empty, TooLarge, OverQuota, NoRoom."""
+def create_upload(*, owner: User, name: str, length: int, product: Product | None = None, now: datetime) -> Upload:
+    """Begins the upload of ``length`` bytes, to be shown with ``product``. Raises Empty, TooLarge, OverQuota, NoRoom,
+    products.Full."""
     _check(length)
+    if product is not None:
+        products.check_room(product=product)
     if folder().free() < length + ROOM_LEFT:
         raise NoRoom(_("We have no room for this file just now. Try again later."))
-    upload = Upload(owner=owner, name=_name(name), length=length, created_at=now, expires_at=now + KEEP)
+    upload = Upload(
+        owner=owner, name=_name(name), length=length, product=product, created_at=now, expires_at=now + KEEP
+    )
     with transaction.atomic():
         _check_quota(owner, length)
         upload.save(force_insert=True)
     return upload
 
 
-def take_file(*, upload: UUID, owner: User, name: str, now: datetime) -> Asset:
-    """The asset of a file that has come in one go, in a form, as that of ``upload`` (``uploads.open_new``). Raises
-    Empty, TooLarge, OverQuota; the file is deleted then."""
+def take_file(*, upload: UUID, owner: User, name: str, product: Product | None = None, now: datetime) -> Asset:
+    """The asset of a file that has come in one go, in a form, as that of ``upload`` (``uploads.open_new``), shown with
+    ``product``. Raises Empty, TooLarge, OverQuota, products.Full; the file is deleted then."""
     with folder().held(upload, patience=PATIENCE) as hold:
         length = hold.size
         try:
             _check(length)
+            if product is not None:
+                products.check_room(product=product)
             with transaction.atomic():
                 _check_quota(owner, length)
                 row = Upload.objects.create(
-                    id=upload, owner=owner, name=_name(name), length=length, created_at=now, expires_at=now + KEEP
+                    id=upload,
+                    owner=owner,
+                    name=_name(name),
+                    length=length,
+                    product=product,
+                    created_at=now,
+                    expires_at=now + KEEP,
                 )
         except NotAllowed:
             hold.delete()
@@ -237,6 +253,10 @@ def _finish(upload: Upload, hold: Hold) -> Asset:
         asset.save(force_insert=True)
         row.asset = asset
         row.save(update_fields=["asset"])
+        if row.product_id is not None:
+            # Full by now, or gone: the file is among its owner's media all the same.
+            with suppress(NotAllowed):
+                products.add_uploaded(product_id=row.product_id, asset=asset)
     return asset
 
 
@@ -336,8 +356,8 @@ def make_again(*, asset: Asset) -> Asset:
 
 
 def delete_asset(*, asset: Asset, actor: User) -> None:
-    """Deletes it with all its files, and stops what is being made of it. Raises storage.Away once the row is gone: what
-    could not be deleted then is swept."""
+    """Deletes it with all its files, also from the products that it is shown with, and stops what is being made of it.
+    Raises storage.Away once the row is gone: what could not be deleted then is swept."""
     keys = [key for rendition in asset.renditions.all() for key in rendition.keys]
     keys += [key for part in asset.parts.all() for key in part.keys]
     if asset.original_key:
@@ -345,6 +365,9 @@ def delete_asset(*, asset: Asset, actor: User) -> None:
     drop_arrived_file(asset)
     if asset.job is not None and asset.job.is_active:
         jobs.cancel(asset.job, actor=actor)
-    asset.delete()
+    with transaction.atomic():
+        # Whoever is adding it to a product waits here, and then does not find it.
+        Asset.objects.select_for_update(of=("self",)).filter(pk=asset.pk).first()
+        asset.delete()
     for key in dict.fromkeys(keys):
         storage.delete(key)

@@ -1,15 +1,16 @@
-"""What a page needs in order to show an asset: addresses of its renditions, for a player or for a picture."""
+"""What a page needs in order to show an asset: addresses of its renditions, for a player, a picture or a thumbnail."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Final
+from uuid import UUID
 
 from django.utils.translation import get_language_info
 
-from media_pipeline import serving
+from media_pipeline import placeholders, queries, serving
 from media_pipeline.models import Asset, Kind, Rendition, RenditionKind
 
 #: The playlist that leads to all qualities.
@@ -49,18 +50,41 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
+    """``name`` is said where it cannot be seen; ``placeholder`` is the address of what stands for it until it has come,
+    "" where nothing does."""
+
     name: str
     sources: Sequence[Source]
     address: str
     width: int
     height: int
+    placeholder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """``placeholder``: as of ``Picture``."""
+
+    address: str
+    placeholder: str
+
+
+def thumbnails(assets: Iterable[Asset], *, now: datetime) -> dict[UUID, Thumbnail]:
+    """One of each asset that can be seen, by the asset's id: one query, however many there are."""
+    by_id = {asset.pk: asset for asset in assets}
+    return {
+        found.asset_id: Thumbnail(
+            serving.address(found, now=now),
+            placeholders.address(by_id[found.asset_id].placeholder, placeholders.SMALL),
+        )
+        for found in queries.thumbnails(by_id.values())
+    }
 
 
 def show(asset: Asset, *, now: datetime) -> Player | Picture | None:
     """None while there is nothing to show."""
-    renditions = list(asset.renditions.order_by("width", "name"))
-    for rendition in renditions:
-        rendition.asset = asset
+    # Sorted here, so that renditions that were fetched for many assets at once are not fetched again.
+    renditions = sorted(asset.renditions.all(), key=lambda one: (one.width is None, one.width or 0, one.name))
     if asset.kind == Kind.PICTURE:
         return _picture(asset, [one for one in renditions if one.kind == RenditionKind.PICTURE], now)
     return _player(asset, renditions, now) if renditions else None
@@ -121,7 +145,14 @@ def _picture(asset: Asset, renditions: Sequence[Rendition], now: datetime) -> Pi
     ]
     plainest = next(by_type[content_type] for content_type in reversed(_FORMATS) if content_type in by_type)
     shown = _by_width(plainest)[-1]
-    return Picture(asset.name, sources, serving.address(shown, now=now), shown.width or 0, shown.height or 0)
+    return Picture(
+        name=asset.name,
+        sources=sources,
+        address=serving.address(shown, now=now),
+        width=shown.width or 0,
+        height=shown.height or 0,
+        placeholder=placeholders.address(asset.placeholder, placeholders.LARGE),
+    )
 
 
 def _by_width(renditions: Sequence[Rendition]) -> list[Rendition]:

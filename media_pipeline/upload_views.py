@@ -5,6 +5,7 @@ Neither keeps a file in memory: bytes go to the disk as they come. Errors of the
 page shows them. To anybody but its owner an upload does not exist.
 """
 
+import re
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,10 +32,11 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from jobs.services import NotAllowed
-from media_pipeline import queries, services, tus, uploads
+from media_pipeline import product_views, products, queries, services, tus, uploads
 from media_pipeline.models import Asset, Upload
 from shop.accounts.access import SignedIn, role_required
 from shop.accounts.models import Role
+from shop.catalog.models import Product
 
 #: Bytes that a form may have in all. Larger files need the page's script, which can go on where it was cut off.
 MOST_OF_A_FORM: Final = 50_000_000
@@ -53,7 +55,10 @@ _STATUSES: Final[dict[type[NotAllowed], int]] = {
     services.OverQuota: HTTPStatus.FORBIDDEN,
     services.NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
     services.Finished: HTTPStatus.FORBIDDEN,
+    products.Full: HTTPStatus.FORBIDDEN,
 }
+#: A product's id, in an address.
+_ID: Final = re.compile(r"[0-9]{1,18}")
 _places = threading.BoundedSemaphore(settings.UPLOADS_AT_ONCE)
 
 Arguments = ParamSpec("Arguments")
@@ -67,6 +72,23 @@ class Answer(Exception):
         super().__init__(status, words)
         self.status, self.words = status, words
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class NoSuchProduct(Exception):
+    """The address names a product that is not there, or is not this person's business."""
+
+
+def _product(request: SignedIn) -> Product | None:
+    """The product that files are uploaded for: the address names it, so that a browser which goes on with an upload by
+    the address it began at goes on for the same product. None where it names none. Raises NoSuchProduct."""
+    given = request.GET.get("product", "")
+    if not given:
+        return None
+    is_id = _ID.fullmatch(given) and request.user.has_role(Role.OWNER)
+    product = queries.product_by_id(int(given)) if is_id else None
+    if product is None:
+        raise NoSuchProduct
+    return product
 
 
 # --- the protocol ----------------------------------------------------------------------------------------------------
@@ -130,9 +152,19 @@ def create(request: SignedIn) -> HttpResponse:
     length = tus.number("Upload-Length", request.headers.get("Upload-Length"))
     named = tus.metadata(request.headers.get("Upload-Metadata", ""))
     has_bytes = request.content_type == tus.CONTENT_TYPE and _body_length(request) > 0
+    try:
+        product = _product(request)
+    except NoSuchProduct:
+        raise Answer(
+            HTTPStatus.FORBIDDEN, _("There is no product at this address. It may have been deleted.")
+        ) from None
     now = timezone.now()
     upload = services.create_upload(
-        owner=request.user, name=named.get("filename") or named.get("name", ""), length=length, now=now
+        owner=request.user,
+        name=named.get("filename") or named.get("name", ""),
+        length=length,
+        product=product,
+        now=now,
     )
     response = HttpResponse(status=HTTPStatus.CREATED)
     response["Location"] = reverse("media:upload-bytes", kwargs={"pk": upload.pk})
@@ -264,35 +296,42 @@ def _cutter(request: HttpRequest) -> Callable[[], None]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def page(request: SignedIn) -> HttpResponse:
-    """The page from which files are uploaded, and the form of those without its script."""
+    """The page from which files are uploaded, and the form of those without its script. For a product: ``product``."""
+    try:
+        product = _product(request)
+    except NoSuchProduct:
+        return product_views.not_found(request)
     if request.method != "POST":
-        return _page(request)
+        return _page(request, product)
     length = request.headers.get("Content-Length", "")
     if length.isdigit() and int(length) > MOST_OF_A_FORM:
-        return _page(request, _("All files together are larger than 50 MB. Send them with JavaScript switched on."))
+        problem = _("All files together are larger than 50 MB. Send them with JavaScript switched on.")
+        return _page(request, product, problem)
     to_disk = ToDisk(request)
     request.upload_handlers = [to_disk]
     try:
-        return _take_form(request)
+        return _take_form(request, product)
     finally:
         to_disk.drop_what_was_not_taken()
 
 
 @csrf_protect
-def _take_form(request: SignedIn) -> HttpResponse:
+def _take_form(request: SignedIn, product: Product | None) -> HttpResponse:
     arrived = [file for file in request.FILES.getlist("files") if isinstance(file, Arrived)]
     assets: list[Asset] = []
     for file in arrived:
         try:
-            assets.append(
-                services.take_file(upload=file.upload, owner=request.user, name=file.name or "", now=timezone.now())
+            asset = services.take_file(
+                upload=file.upload, owner=request.user, name=file.name or "", product=product, now=timezone.now()
             )
         except NotAllowed as error:
             messages.error(request, f"{tus.shown_name(file.name or '')}: {error}")
+        else:
+            assets.append(asset)
     if not arrived:
-        return _page(request, _("Choose at least one file."))
+        return _page(request, product, _("Choose at least one file."))
     if not assets:
-        return redirect("media:upload")
+        return redirect(_address(product))
     count = len(assets)
     messages.success(
         request,
@@ -303,20 +342,30 @@ def _take_form(request: SignedIn) -> HttpResponse:
         )
         % {"count": count},
     )
+    if product is not None:
+        return redirect("media:product", product.pk)
     return redirect(assets[0] if count == 1 else "media:list")
 
 
-def _page(request: SignedIn, problem: str = "") -> HttpResponse:
-    under_way = [
-        (upload, services.folder().size(upload.pk))
-        for upload in queries.uploads_under_way(request.user, timezone.now())
-    ]
-    return render(
-        request,
-        "media_pipeline/upload.html",
-        {"under_way": under_way, "problem": problem, "most": settings.UPLOAD_MOST_BYTES},
-        status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
-    )
+def _page(request: SignedIn, product: Product | None, problem: str = "") -> HttpResponse:
+    under_way = queries.uploads_under_way(request.user, timezone.now())
+    if product is not None:
+        under_way = under_way.filter(product=product)
+    context = {
+        "product": product,
+        "under_way": [(upload, services.folder().size(upload.pk), _address(upload.product)) for upload in under_way],
+        "problem": problem,
+        "most": settings.UPLOAD_MOST_BYTES,
+        "address": _address(product),
+        "endpoint": _address(product, "media:uploads"),
+    }
+    status = HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK
+    return render(request, "media_pipeline/upload.html", context, status=status)
+
+
+def _address(product: Product | None, page: str = "media:upload") -> str:
+    """Of the page from which, or to which, files are uploaded for the product."""
+    return f"{reverse(page)}?product={product.pk}" if product is not None else reverse(page)
 
 
 @role_required(Role.SHOPPER, Role.OWNER)
@@ -327,6 +376,7 @@ def abandon(request: SignedIn, pk: UUID) -> HttpResponse:
     found = queries.upload_by_id(pk, owner=request.user)
     if found is None or found.asset is not None:
         return redirect("media:upload")
+    page = _address(found.product)
     if request.method != "POST":
         return render(
             request,
@@ -337,7 +387,7 @@ def abandon(request: SignedIn, pk: UUID) -> HttpResponse:
                 "button": _("Discard"),
                 "tone": "danger-fill",
                 "action": request.path,
-                "back": reverse("media:upload"),
+                "back": page,
             },
         )
     try:
@@ -346,7 +396,7 @@ def abandon(request: SignedIn, pk: UUID) -> HttpResponse:
         messages.warning(request, str(error))
     except services.Busy:
         messages.warning(request, _("The server is busy. Try again in a moment."))
-    return redirect("media:upload")
+    return redirect(page)
 
 
 class Arrived(UploadedFile):  # type: ignore[type-arg]

@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -46,7 +47,10 @@ def asset_list(request: SignedIn) -> HttpResponse:
         )
     except paging.BadCursor:
         raise BadRequest(_("This address is not one that the list has given out.")) from None
-    return render(request, "media_pipeline/list.html", {"page": page, "now": timezone.now()})
+    now = timezone.now()
+    thumbnails = showing.thumbnails(page.rows, now=now)
+    rows = [(asset, thumbnails.get(asset.pk)) for asset in page.rows]
+    return render(request, "media_pipeline/list.html", {"page": page, "rows": rows, "now": now})
 
 
 @role_required(Role.SHOPPER, Role.OWNER)
@@ -145,7 +149,7 @@ def delete(request: SignedIn, pk: UUID) -> HttpResponse:
             "web/confirm.html",
             {
                 "question": _("Delete “%(name)s”?") % {"name": asset.name},
-                "consequence": _("The file and everything that was made of it are deleted. This cannot be undone."),
+                "consequence": _consequence(asset),
                 "button": _("Delete"),
                 "tone": "danger-fill",
                 "action": request.path,
@@ -156,6 +160,17 @@ def delete(request: SignedIn, pk: UUID) -> HttpResponse:
         services.delete_asset(asset=asset, actor=request.user)
     messages.success(request, _("“%(name)s” is deleted.") % {"name": asset.name})
     return redirect("media:list")
+
+
+def _consequence(asset: Asset) -> str:
+    sentence = _("The file and everything that was made of it are deleted. This cannot be undone.")
+    count = asset.product_media.count()
+    if not count:
+        return sentence
+    products = ngettext(
+        "%(count)d product is no longer shown with it.", "%(count)d products are no longer shown with it.", count
+    )
+    return f"{sentence} {products % {'count': count}}"
 
 
 def _not_found(request: HttpRequest) -> HttpResponse:

@@ -54,6 +54,7 @@ def _pages(person: User) -> Iterator[tuple[str | Promise, str | Promise, str, st
         shop = _("Shop")
         yield shop, _("Orders"), "shopping-bag", reverse("orders:list")
         yield shop, _("Products"), "tag", reverse("catalog:list")
+        yield shop, _("Product pictures"), "images", reverse("media:products")
         yield shop, _("Reports"), "file-spreadsheet", reverse("reports:list")
     if person.has_role(Role.OPERATOR):
         operations = _("Operations")

@@ -32,7 +32,7 @@ COMMANDS: Final = {
     "test": ("check and test everything; further arguments go to pytest", "deploy.local.test", DEVELOPMENT),
     "check": ("only the checks: lint, types, imports, templates, deployment", "deploy.local.check", DEVELOPMENT),
     "bench": ("our figures beside the peers': NAME [options]", "benchmarks", DEVELOPMENT),
-    "chaos": ("kill everything at random and count what was lost: [reports|media] --seed N", "tests.chaos", DEVELOPMENT),
+    "chaos": ("kill everything at random, count what was lost: [reports|media] --seed N", "tests.chaos", DEVELOPMENT),
     "lock": ("compile requirements*.in into pinned, hashed requirements*.txt", "deploy.local.lock", DEVELOPMENT),
 }
 

@@ -1,13 +1,15 @@
 """Thumbhash: a picture in some twenty bytes, that pages show until it has come (https://evanw.github.io/thumbhash/)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 #: Pixels of the longer side that one is made of at most.
 LONGEST: Final = 100
 _OPAQUE: Final = 255
+#: Waves on the longer side of an opaque picture.
+_WAVES: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def thumbhash(width: int, height: int, rgba: bytes) -> bytes:
         yellows.append((red + green) / 2 - blue)
         reds.append(red - green)
 
-    limit = 5 if see_through else 7
+    limit = 5 if see_through else _WAVES
     across, down = (max(1, _rounded(limit * side / longer)) for side in (width, height))
     light = _waves(lights, width, max(3, across), max(3, down))
     yellow = _waves(yellows, width, 3, 3)
@@ -89,3 +91,45 @@ def _waves(values: Sequence[float], width: int, across: int, down: int) -> _Wave
 
 def _cosines(count: int, wave: int) -> list[float]:
     return [math.cos(math.pi / count * wave * (place + 0.5)) for place in range(count)]
+
+
+def decoded(content: bytes, longest: int) -> tuple[int, int, bytes] | None:
+    """Width, height and pixels, three bytes each, of a thumbhash; ``longest``: pixels of the longer side. None of a
+    picture that something shows through: what is shown in its place would be seen behind it."""
+    head, more = int.from_bytes(content[:3], "little"), int.from_bytes(content[3:5], "little")
+    if head >> 23:
+        return None
+    across, down = (_WAVES, more & 7) if more >> 15 else (more & 7, _WAVES)
+    longer = max(across, down)
+    width, height = size = [max(1, _rounded(longest * side / longer)) for side in (across, down)]
+    nibbles = (half for byte in content[5:] for half in (byte & 15, byte >> 4))
+    light = _unwaved(nibbles, (head & 63) / 63, (head >> 18 & 31) / 31, (max(3, across), max(3, down)), size)
+    # Rounding has weakened the colours; the format makes up for that.
+    yellow = _unwaved(nibbles, (head >> 6 & 63) / 31.5 - 1, (more >> 3 & 63) / 63 * 1.25, (3, 3), size)
+    reds = _unwaved(nibbles, (head >> 12 & 63) / 31.5 - 1, (more >> 9 & 63) / 63 * 1.25, (3, 3), size)
+    pixels = bytearray()
+    for bright, yellowness, redness in zip(light, yellow, reds, strict=True):
+        blue = bright - 2 / 3 * yellowness
+        red = (3 * bright - blue + redness) / 2
+        pixels += bytes(_rounded(_OPAQUE * min(max(band, 0.0), 1.0)) for band in (red, red - redness, blue))
+    return width, height, bytes(pixels)
+
+
+def _unwaved(
+    nibbles: Iterator[int], mean: float, scale: float, waves: tuple[int, int], size: Sequence[int]
+) -> list[float]:
+    """The values of a channel, row by row; the inverse of ``_waves``."""
+    (across, down), (width, height) = waves, size
+    parts = [[0.0] * across for _ in range(down)]
+    for y in range(down):
+        for x in range(across):
+            if x * down < across * (down - y):
+                parts[y][x] = 2 * scale * (next(nibbles) / 7.5 - 1) if x or y else mean
+    along, below = (
+        [_cosines(side, wave) for wave in range(count)] for side, count in ((width, across), (height, down))
+    )
+    values = []
+    for row in range(height):
+        of_row = [sum(parts[y][x] * below[y][row] for y in range(down)) for x in range(across)]
+        values += [sum(of_row[x] * along[x][place] for x in range(across)) for place in range(width)]
+    return values

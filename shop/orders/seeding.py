@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Final
 
 from django.db import connection, transaction
+from django.db.models import Model
 from django.utils.text import slugify
 
 from shop.catalog import demo as goods
@@ -16,9 +17,8 @@ from shop.orders import demo, demo_stock
 from shop.orders.models import Channel, Customer, Order, OrderImport, OrderLine, Payment, RejectedRow
 
 #: Everything that a shop's past consists of, in an order in which it could be deleted.
-_TABLES: Final = (
-    Payment, OrderLine, Order, RejectedRow, OrderImport, Customer, Channel, StockMovement, CatalogProduct, Category,
-)  # fmt: skip
+_PAST: Final = (Payment, OrderLine, Order, RejectedRow, OrderImport, Customer, Channel, StockMovement)
+_CATALOG: Final = (CatalogProduct, Category)
 
 
 class ShopNotEmpty(Exception):
@@ -44,13 +44,7 @@ def seed_shop(*, lines: int, seed: int, first: date, until: datetime, replace: b
     """
     if not replace and (Order.objects.exists() or CatalogProduct.objects.exists()):
         raise ShopNotEmpty("The shop has orders or products already.")
-    tables = ", ".join(connection.ops.quote_name(model._meta.db_table) for model in _TABLES)  # noqa: SLF001
-    with connection.cursor() as cursor:
-        # A table with checks still to come can be neither truncated nor altered.
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        # Also holds everybody else off until the end, and lets COPY write rows that need no vacuum (FREEZE).
-        cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY")
-
+    _empty_shop()
     products = _fill_catalog(until)
     channels = {
         plan.code: Channel.objects.create(code=plan.code, kind=plan.kind, name=plan.name).pk for plan in demo.CHANNELS
@@ -68,13 +62,33 @@ def seed_shop(*, lines: int, seed: int, first: date, until: datetime, replace: b
         for model in (Customer, Order):
             table = model._meta.db_table  # noqa: SLF001
             cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}")  # noqa: S608
-        cursor.execute(f"ANALYZE {tables}")
+        cursor.execute(f"ANALYZE {_names(*_PAST, *_CATALOG)}")
     return Seeded(
         products=len(products),
         customers=Customer.objects.count(),
         orders=Order.objects.count(),
         lines=OrderLine.objects.count(),
     )
+
+
+def _empty_shop() -> None:
+    with connection.cursor() as cursor:
+        # A table with checks still to come can be neither truncated nor altered.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        # Both hold everybody else off until the end; and COPY may write rows that need no vacuum (FREEZE).
+        cursor.execute(f"LOCK TABLE {_names(*_CATALOG)} IN ACCESS EXCLUSIVE MODE")
+        cursor.execute(f"TRUNCATE {_names(*_PAST)} RESTART IDENTITY")
+    # Not truncated: apps above have rows about products, which go, or forget them, as their models say.
+    CatalogProduct.objects.all().delete()
+    Category.objects.filter(parent__isnull=False).delete()
+    Category.objects.all().delete()
+    with connection.cursor() as cursor:
+        for model in _CATALOG:
+            cursor.execute(f"ALTER TABLE {_names(model)} ALTER COLUMN id RESTART")
+
+
+def _names(*models: type[Model]) -> str:
+    return ", ".join(connection.ops.quote_name(model._meta.db_table) for model in models)  # noqa: SLF001
 
 
 def _fill_catalog(since: datetime) -> list[demo.Product]:
