@@ -74,6 +74,7 @@ def test_from_the_upload_to_the_place_it_is_shown_at(
     page.get_by_role("link", name=product.name).click()
 
     page.get_by_role("link", name="Upload").click()
+    page.wait_for_url("**/media/upload/**")  # until its script is there
     page.set_input_files("#upload-files", file)
     expect(page.locator("[data-badge=done]:visible")).to_have_count(1, timeout=30_000)
     page.locator(".back").click()
