@@ -3,7 +3,6 @@
 import logging
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,12 +29,12 @@ _UNUSED: Final = 2 * 3600
 def workplace(run: Run) -> Iterator[Path]:
     """A folder of this attempt's own, with ``in`` and ``out``. What killed attempts have left goes first."""
     base = Path(settings.MEDIA_WORK_FOLDER)
-    _forget_unused(base)
     for left in base.glob(f"{run.id}-*"):
         shutil.rmtree(left, ignore_errors=True)
     folder = base / files.making_of(run)
     for inside in ("in", "out"):
         (folder / inside).mkdir(parents=True, mode=0o700)
+    _forget_unused(base, folder.stat().st_mtime)
     try:
         yield folder
     finally:
@@ -82,11 +81,12 @@ def _shared(asset: Asset) -> Path:
     return Path(settings.MEDIA_WORK_FOLDER) / "shared" / f"{asset.pk}"
 
 
-def _forget_unused(base: Path) -> None:
-    """Deletes folders that killed attempts left and nobody came back to, and files that no part has asked for."""
+def _forget_unused(base: Path, now: float) -> None:
+    """Deletes folders that killed attempts left and nobody came back to, and files that no part has asked for. ``now``:
+    seconds since 1970, by the disk's clock."""
     for left in (*base.glob("*-*"), *base.glob("shared/*")):
         with suppress(OSError):  # somebody else has deleted it
-            if left.stat().st_mtime > time.time() - _UNUSED:
+            if left.stat().st_mtime > now - _UNUSED:
                 continue
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)

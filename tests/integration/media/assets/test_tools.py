@@ -1,9 +1,12 @@
 """Which ffmpeg a worker has, as operators are told."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from media_pipeline import queries, toolbox
 from media_pipeline.models import Asset
@@ -15,6 +18,12 @@ def client(transactional_db: None) -> Client:
     client = Client()
     client.force_login(PersonFactory(operator=True, language="en"))
     return client
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
 
 
 def test_each_making_says_what_its_worker_had(client, send, work, settings):
