@@ -4,18 +4,18 @@
 """
 
 import json
-import os
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
-from media_pipeline import ffmpeg, graph, ladder, probe, video
+from media_pipeline import confined, ffmpeg, graph, ladder, probe, video
 from media_pipeline.ladder import Plan
 
 #: Pixels. Both make these sizes, and no others.
@@ -136,9 +136,10 @@ def _used() -> float:
 def main() -> None:
     name, source, out, preset, crf = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4], float(sys.argv[5])
     _tools()
-    os.nice(10)  # the product runs its programs so; nobody shall have an advantage on the clock
     began, cpu = time.monotonic(), _used()
-    CONTESTANTS[name](source, out, preset, crf)
+    # The product's programs give way to others, which the peer's do not: on the clock that would count against it.
+    with patch.object(confined, "run", partial(confined.run, nice=0)):
+        CONTESTANTS[name](source, out, preset, crf)
     found: dict[str, Any] = {
         "cpu": _used() - cpu,
         "wall": time.monotonic() - began,

@@ -123,7 +123,7 @@ class Bench:
     def equal_crf(self, source: Path, preset: str, wanted: float) -> tuple[float, float]:
         """The crf at which the peer's largest size comes nearest to ``wanted`` points of VMAF, and what it has then."""
         tried: dict[float, float] = {}
-        crf, worth = PEER_CRF, _WORTH
+        crf, worth = float(graph.CRF), _WORTH
         while crf not in tried and len(tried) < TRIES:
             self.run("largest", source, preset, crf)
             tried[crf] = self.vmaf("largest", source)
@@ -231,7 +231,7 @@ def main(arguments: Sequence[str]) -> None:
                 beside(bench, f"Preset {graph.PRESET}: {about(bench, source)}", source, graph.PRESET, options.rounds)
             case "kept":
                 source = bench.film(footage.FITTING)
-                kept(bench, source, max(3, options.rounds))
+                kept(bench, source, options.rounds)
                 print(f"\nThe upload: {about(bench, source)}.", flush=True)
             case _:
                 raise Trouble(f"No part is called {part!r}. There are: {parts}.")
