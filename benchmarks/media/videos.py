@@ -1,9 +1,9 @@
-"""Videos beside each other: ``python -m benchmarks.media.videos [--only veryfast,medium,large,kept] [--seconds 30]``.
+"""Videos beside each other: ``python -m benchmarks.media.videos [--only veryfast,kept] [--seconds 30]``.
 
 The product makes all that it makes of a film. Beside it, the commands that MediaCMS 8.3.2 runs make the same sizes, one
-process each, with the same ffmpeg in the same run: at the crf at which its largest size is as good as ours by VMAF,
-which is searched for first, and as it comes. Counts CPU, memory, bytes and VMAF. Then what an upload costs that can be
-kept as its own largest size. Prints Markdown.
+process each, with the same ffmpeg in the same run: at our preset and the crf at which its largest size is as good as
+ours by VMAF, which is searched for first; and each as it comes. Counts CPU, memory, bytes and VMAF. Then what an upload
+costs that can be kept as its own largest size. Prints Markdown, and on stderr how far it is.
 
 VMAF is measured by the ffmpeg of the package imageio-ffmpeg, which is installed, with the packages that the films come
 from, into a virtual environment of its own the first time.
@@ -44,20 +44,16 @@ _EVERY: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a contestant used, and what came of it.
+    """What a contestant used.
 
     Attributes:
         cpu, wall: seconds.
         peak: MB resident at most, of any of its programs.
-        sizes: bytes of the pictures of each size, the largest first.
-        vmaf: of the largest size beside the film; None: not measured.
     """
 
     cpu: float
     wall: float
     peak: float
-    sizes: tuple[int, ...] = ()
-    vmaf: float | None = None
 
 
 class Bench:
@@ -92,7 +88,9 @@ class Bench:
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         command = [sys.executable, "-m", "benchmarks.media.encodes", name, str(source), str(out), preset, str(crf)]
-        return Result(**machine.ask(command, self.env))
+        result = Result(**machine.ask(command, self.env))
+        print(f"{source.name}, {name}, {preset}, crf {crf:g}: {result}", file=sys.stderr, flush=True)
+        return result
 
     def out(self, name: str) -> Path:
         return self.folder / name
@@ -118,7 +116,9 @@ class Bench:
         graph_of = f"[0:v]setpts=PTS-STARTPTS[made];[1:v]{size},setpts=PTS-STARTPTS[film];[made][film]{measured}"
         command = [self.judge, "-nostdin", "-v", "error", "-i", str(self.made(name)[0]), "-i", str(source)]
         subprocess.run([*command, "-filter_complex", graph_of, "-f", "null", "-"], check=True)
-        return float(json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"])
+        found = float(json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"])
+        print(f"{source.name}, {name}: VMAF {found:.2f}", file=sys.stderr, flush=True)
+        return found
 
     def equal_crf(self, source: Path, preset: str, wanted: float) -> tuple[float, float]:
         """The crf at which the peer's largest size comes nearest to ``wanted`` points of VMAF, and what it has then."""
@@ -136,30 +136,34 @@ class Bench:
         return min(tried.items(), key=lambda item: abs(item[1] - wanted))
 
 
-def beside(bench: Bench, title: str, source: Path, preset: str, rounds: int, *, as_it_comes: bool = False) -> None:
-    """A table of the product and the peer at equal quality; ``as_it_comes``: and the peer as it comes."""
+def beside(bench: Bench, title: str, source: Path, *, preset: str, peer: tuple[str, float] | None, rounds: int) -> None:
+    """A table of the product at ``preset``, and of the peer: at its own preset and crf, or where ``peer`` is None at
+    ours, and at the crf at which it is as good."""
+    found: dict[tuple[str, str, float], list[Result]] = {}
+    quality: dict[tuple[str, str, float], float] = {}
+    sizes: dict[tuple[str, str, float], tuple[int, ...]] = {}
+
+    def run(name: str, preset: str, crf: float) -> None:
+        one = name, preset, crf
+        found.setdefault(one, []).append(bench.run(name, source, preset, crf))
+        if one not in sizes:
+            sizes[one] = bench.sizes(name)
+        if one not in quality:
+            quality[one] = bench.vmaf(name, source)
+
     ours = "ours", preset, float(graph.CRF)
-    found: dict[tuple[str, str, float], list[Result]] = {ours: [bench.run("ours", source, preset, graph.CRF)]}
-    quality = {ours: bench.vmaf("ours", source)}
-    crf, reached = bench.equal_crf(source, preset, quality[ours])
-    equal = "peer", preset, crf
-    quality[equal] = reached
-    others = [equal]
-    if as_it_comes and (own := ("peer", PEER_PRESET, PEER_CRF)) != equal:
-        others.append(own)
-    sizes: dict[tuple[str, str, float], tuple[int, ...]] = {ours: bench.sizes("ours")}
-    for round_ in range(rounds):
-        if round_:
-            found[ours].append(bench.run(ours[0], source, *ours[1:]))
-        for one in others:
-            found.setdefault(one, []).append(bench.run(one[0], source, *one[1:]))
-            if one not in sizes:
-                sizes[one] = bench.sizes(one[0])
-            if one not in quality:
-                quality[one] = bench.vmaf(one[0], source)
+    run(*ours)
+    if peer is None:
+        crf, reached = bench.equal_crf(source, preset, quality[ours])
+        peer = preset, crf
+        quality["peer", preset, crf] = reached
+    run("peer", *peer)
+    for _ in range(1, rounds):
+        run(*ours)
+        run("peer", *peer)
     print(f"\n### {title}\n")
     print(
-        "| | CPU, s | Backroom's share of it | wall, s | peak RSS of a process, MB | VMAF of 1080p | 1080p, MB |",
+        "| | CPU, s | Backroom's ÷ this | wall, s | peak RSS of a process, MB | VMAF of 1080p | 1080p, MB |",
         end="",
     )
     print(" all sizes, MB |\n|---|---:|---:|---:|---:|---:|---:|---:|")
@@ -212,7 +216,7 @@ def about(bench: Bench, source: Path) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.media.videos", description=__doc__)
-    parts = "veryfast,medium,large,kept"
+    parts = "veryfast,medium,default,large,kept"
     parser.add_argument("--only", default=parts, help="by commas, of: %(default)s")
     parser.add_argument("--seconds", type=int, default=30, help="of a film; a third in 2160p (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=1, help="interleaved (default: %(default)s)")
@@ -226,10 +230,16 @@ def main(arguments: Sequence[str]) -> None:
             case "veryfast" | "medium":
                 source = bench.film(footage.CAMERA, options.seconds)
                 title = f"Preset {part}: {about(bench, source)}"
-                beside(bench, title, source, part, options.rounds, as_it_comes=part == PEER_PRESET)
+                beside(bench, title, source, preset=part, peer=None, rounds=options.rounds)
+            case "default":
+                source = bench.film(footage.CAMERA, options.seconds)
+                peer = PEER_PRESET, PEER_CRF
+                title = f"Each as it comes: {about(bench, source)}"
+                beside(bench, title, source, preset=graph.PRESET, peer=peer, rounds=options.rounds)
             case "large":
                 source = bench.film(footage.LARGE_CAMERA, options.seconds // 3)
-                beside(bench, f"Preset {graph.PRESET}: {about(bench, source)}", source, graph.PRESET, options.rounds)
+                title = f"Preset {graph.PRESET}: {about(bench, source)}"
+                beside(bench, title, source, preset=graph.PRESET, peer=None, rounds=options.rounds)
             case "kept":
                 source = bench.film(footage.FITTING, options.seconds)
                 kept(bench, source, options.rounds)
