@@ -79,6 +79,11 @@ def not_kept(source: Path, out: Path, preset: str, crf: float) -> None:
         video.make(source, plan, out, _tools(), progress=_ignore, checkpoint=_nothing)
 
 
+def looked_at(source: Path, out: Path, preset: str, crf: float) -> None:  # noqa: ARG001
+    """What all of ours begin with: what is in the film, and the plan."""
+    _plan(source, out)
+
+
 def kept_alone(source: Path, out: Path, preset: str, crf: float) -> None:  # noqa: ARG001
     """The largest size alone, copied: with the look at its keyframes."""
     plan = _plan(source, out)
@@ -120,6 +125,7 @@ def _nothing() -> None:
 CONTESTANTS: Final[dict[str, Callable[[Path, Path, str, float], None]]] = {
     "ours": ours,
     "not_kept": not_kept,
+    "looked_at": looked_at,
     "kept_alone": kept_alone,
     "encoded_alone": encoded_alone,
     "peer": peer,

@@ -182,8 +182,9 @@ def beside(bench: Bench, title: str, source: Path, *, preset: str, peer: tuple[s
 
 
 SHOWN: Final = {
-    "kept_alone": "the largest size alone: copied",
-    "encoded_alone": "the largest size alone: encoded",
+    "looked_at": "a look at the upload, which the others begin with",
+    "kept_alone": "the largest size alone, copied",
+    "encoded_alone": "the largest size alone, encoded",
     "ours": "all that is made, the largest size copied",
     "not_kept": "all that is made, the largest size encoded",
 }
