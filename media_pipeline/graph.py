@@ -13,6 +13,9 @@ from media_pipeline.ladder import Picture, Rung, Storyboard, Track
 THREADS: Final = min(8, os.cpu_count() or 1)
 #: Seconds of a segment. All sizes have a keyframe there.
 SEGMENT: Final = 4
+#: Of x264. A slower preset makes smaller files of the same quality; a smaller crf, better and larger ones.
+PRESET: Final = "veryfast"
+CRF: Final = 21
 #: Seconds without a keyframe beyond which an upload's own stream is not kept: one could not jump, or switch, there.
 LONGEST_SEGMENT: Final = 10.0
 NO_METADATA: Final = {"map_metadata": -1, "map_chapters": -1, "fflags": "+bitexact"}
@@ -43,8 +46,8 @@ def encoded(video: Any, rung: Rung, moments: Sequence[float], *, every: float = 
         rung.name,
         every=every,
         vcodec="libx264",
-        preset="veryfast",
-        crf=21,
+        preset=PRESET,
+        crf=CRF,
         maxrate=rung.most,
         bufsize=2 * rung.most,
         g=ceil(rung.rate * LONGEST_SEGMENT),

@@ -9,8 +9,6 @@ import argparse
 import os
 import subprocess
 import sys
-import sysconfig
-import venv
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any, Final
 
 from python_calamine import CalamineWorkbook
 
+from benchmarks import peers
 from benchmarks.kernel import machine
 from benchmarks.kernel.servers import Servers
 from deploy.local.machine import ROOT, VAR
@@ -46,18 +45,6 @@ AT_MOST: Final = {"reportlab_longtable": 120_000, "reportlab_tables": 120_000}
 COMPARED: Final = ("ours", "openpyxl_tuples")
 
 
-def python(folder: Path) -> str:
-    """The interpreter of a virtual environment with the other libraries, and with everything that this one has."""
-    home = folder / "peers"
-    if not (home / "installed").exists():
-        venv.create(home, with_pip=True, clear=True)
-        subprocess.run([home / "bin" / "pip", "install", "--quiet", *PEERS], check=True)
-        library = Path(sysconfig.get_path("purelib", vars={"base": str(home)}))
-        (library / "backroom.pth").write_text(sysconfig.get_path("purelib") + "\n")
-        (home / "installed").touch()
-    return str(home / "bin" / "python")
-
-
 def table(servers: Servers, folder: Path, lines: int, names: Sequence[str]) -> None:
     env = {
         **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
@@ -80,7 +67,7 @@ def table(servers: Servers, folder: Path, lines: int, names: Sequence[str]) -> N
             continue
         before = machine.cpu(servers.postgres.pid)
         out = folder / f"{name}.file"
-        command = [python(folder), "-m", "benchmarks.reports.contestants", name, str(out)]
+        command = [peers.python(folder / "peers", PEERS), "-m", "benchmarks.reports.contestants", name, str(out)]
         found[name] = machine.ask(command, env) | {"postgres": 0.0}
         found[name]["postgres"] = machine.cpu(servers.postgres.pid) - before
         if name not in COMPARED:
