@@ -8,6 +8,7 @@ it again. Put together, the parts are one stream: see ``joining``.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from media_pipeline import joining, playlists
 from media_pipeline.ffmpeg import Tools
@@ -15,6 +16,9 @@ from media_pipeline.ladder import Part, Plan
 from media_pipeline.reasons import Missing, Reason
 from media_pipeline.refused import Refused
 from media_pipeline.video import Maker, Work
+
+#: Seconds by which the length of a part may be rounded.
+_LESS_THAN_A_PICTURE: Final = 0.005
 
 
 def make(
@@ -31,16 +35,23 @@ def make(
     """Makes the part in ``rungs`` (names of sizes of ``plan``) in the empty folder ``out``: of each size a stream,
     ``720p.m3u8`` with ``720p.m4s``; nothing of a part of which nothing can be read.
 
-    Raises Refused, OSError where the disk is full, and what ``progress`` and ``checkpoint`` raise.
+    Raises Refused, OSError where the disk is full, joining.Different where it came out otherwise, and what ``progress``
+    and ``checkpoint`` raise.
     """
     maker = Maker(plan, out, tools, progress, checkpoint, part=part, by_the_clock=True)
     wanted = tuple(rung for rung in plan.rungs if rung.name in rungs)
-    with maker.reading(source):
-        try:
+    try:
+        with maker.reading(source):
             maker.decode(wanted, None, 0.0, [], None)
-        except Refused as refusal:
-            if refusal.reason != Reason.BROKEN:
-                raise
+    except Refused as refusal:
+        if refusal.reason != Reason.BROKEN:
+            raise
+        for path in out.iterdir():
+            path.unlink()
+        return maker.work
+    for stream in maker.streams:
+        if part.pictures and abs(stream.duration - part.seconds) > _LESS_THAN_A_PICTURE:
+            raise joining.Different(f"{stream.name} lasts {stream.duration} s instead of {part.seconds}.")
     return maker.work
 
 

@@ -39,8 +39,6 @@ _SILENCE: Final = -60.0
 _POSTER: Final = 1280
 #: The tallest size that is also made into one file, for whatever cannot play streams.
 _FILE: Final = 720
-#: Seconds behind its end of which a part is read, for pictures that come out of order.
-_BEYOND: Final = 3.0
 #: Seconds of a segment so short that each keyframe begins one.
 _EACH_KEYFRAME: Final = 0.001
 _MB: Final = 1 << 20
@@ -224,7 +222,6 @@ class Maker:
         if self.part:
             # From the keyframe before it: the picture that is shown when the part begins may be older than that.
             options |= {"ss": f"{self.part.begins:.6f}", "noaccurate_seek": None}
-            longest = self.part.seconds + _BEYOND if self.part.pictures else longest
         return ffmpeg.source(t=f"{longest:.3f}", noautorotate=None, threads=graph.THREADS, **options)
 
     # Sound

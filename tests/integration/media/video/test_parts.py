@@ -3,7 +3,7 @@
 import subprocess
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -15,6 +15,10 @@ from media_pipeline.video import Work
 
 #: Pictures that are told apart by how bright they are: 20, 27, 34 …, from 0 on.
 NUMBERED = "nullsrc=s=16x10:r={rate}:d={seconds},geq=lum='20+mod(N*7,200)':cb=128:cr=128,scale=854:480:flags=neighbor"
+
+
+#: The keyframes of a file that has as few as it can, so that a part begins far from one.
+FEW_KEYFRAMES: Final = ("-c:v", "libx264", "-g", "1000", "-sc_threshold", "0")
 
 
 @pytest.fixture(autouse=True)
@@ -91,10 +95,11 @@ def differ(some: list[int], others: list[int]) -> list[int]:
 
 @pytest.mark.parametrize("rate", ["30000/1001", "24000/1001", "60"])
 def test_no_picture_is_lost_doubled_or_shifted(rate, sample, tools, tmp_path, monkeypatch):
-    source = sample("numbered.mp4", "-g", "1000", pictures=NUMBERED.format(rate=rate, seconds=13), sound="sine=d=13")
+    source = sample("numbered.mp4", *FEW_KEYFRAMES, pictures=NUMBERED.format(rate=rate, seconds=13), sound="sine=d=13")
     whole = in_one_go(source, tmp_path / "whole", tools, monkeypatch)
     made = Made(source, tmp_path / "parts", tools)
     assert len(made.first.parts) >= 3
+    assert [at for at, is_key in times(tools, source) if is_key] == [0]
     assert {one.name for one in made.work.made} == {one.name for one in whole.made} - {"storyboard"}
     for name in ("480p", "360p"):
         there, expected = made.out / f"{name}.m4s", tmp_path / "whole" / "out" / f"{name}.m4s"
@@ -110,7 +115,7 @@ def lengths(playlist: Path) -> list[float]:
 def test_a_picture_that_is_shown_for_long_stays_where_a_part_begins(sample, tools, tmp_path):
     """Recordings of screens change when something happens, and not before."""
     numbered = NUMBERED.format(rate=25, seconds=17) + ",select='lt(n\\,40)+gt(n\\,325)'"
-    source = sample("screen.mkv", "-fps_mode", "vfr", "-g", "1000", pictures=numbered)
+    source = sample("screen.mkv", "-fps_mode", "vfr", *FEW_KEYFRAMES, pictures=numbered)
     made = Made(source, tmp_path / "parts", tools)
     assert len(made.first.parts) >= 4
     larger, smaller = (brightness(tools, made.out / f"{name}.m4s") for name in ("480p", "360p"))
