@@ -96,7 +96,7 @@ def test_the_smallest_size_can_be_watched_while_the_others_are_made(client, asse
     assert isinstance(player, showing.Player)
     assert all((player.hls, player.poster, player.previews, player.file))
     client.force_login(asset.owner)
-    client.cookies["language"] = "en"
+    client.cookies["django_language"] = "en"
     page = client.get(reverse("media:detail", args=[asset.pk])).content.decode()
     assert f'data-hls="{player.hls}"' in page
     assert "You can watch it already. 480p will follow:" in page
