@@ -36,7 +36,7 @@ def join(parts: Sequence[tuple[Path, Fraction]], target: Path) -> int:
                     out.write(head)
                 elif found != head:
                     raise Different(f"{path.name} begins otherwise than the parts before it.")
-                number = _fragments(file, out, int(begins * timescale(head)), number)
+                number = _fragments(file, out, round(begins * timescale(head)), number)
     return len(head)
 
 

@@ -1,8 +1,7 @@
 """What is made of a video or sound file: decided from what is in it, before anything is decoded. Pure."""
 
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from typing import Final
@@ -49,10 +48,6 @@ _COLUMNS: Final = 10
 MOST_ROWS: Final = 10
 #: Demuxers of containers that know where their keyframes are.
 _INDEXED: Final = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
-#: Pixels of all sizes that a part has: a minute of 1080p and what comes below it, which takes one core some minutes.
-_PIXELS_A_PART: Final = 6e9
-_SHORTEST_PART: Final = 16.0
-_MOST_PARTS: Final = 200
 #: Where to look for the still that stands for the whole.
 _STILLS: Final = (0.15, 0.4, 0.75)
 
@@ -143,38 +138,6 @@ class Storyboard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A stretch of a video that is made by itself, and put together with the others later.
-
-    Attributes:
-        rate: pictures a second of the slowest size; the others have a whole number of times as many.
-        start: pictures, at that rate, that come before it.
-        cuts: pictures after its start at which its segments begin, the first 0.
-        pictures: how many it has at that rate; None of the last, which ends with the file.
-    """
-
-    rate: Fraction
-    start: int
-    cuts: tuple[int, ...]
-    pictures: int | None
-
-    @property
-    def begins(self) -> float:
-        """In seconds."""
-        return float(self.start / self.rate)
-
-    @property
-    def seconds(self) -> float:
-        """How long it is; how long at least where that is not known."""
-        return float((self.cuts[-1] if self.pictures is None else self.pictures) / self.rate)
-
-    def moments(self, rung: Rung) -> list[float]:
-        """Seconds at which the encoder of ``rung`` looks for the next picture to begin a segment with."""
-        early = Fraction(1, 4) / rung.rate  # ffmpeg rounds to the nearest picture
-        return [max(0.0, float(cut / self.rate - early)) for cut in self.cuts]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """All that is to be made.
 
@@ -240,42 +203,6 @@ def plan(facts: Facts, *, decodes: AbstractSet[str], tone_maps: bool) -> Plan:
         missing=tuple(sorted(missing)),
         indexed=facts.container in _INDEXED and facts.stated,
     )
-
-
-def part_seconds(plan: Plan, rungs: tuple[Rung, ...]) -> float:
-    """How long the parts are in which all of ``rungs`` but the smallest are best made; 0 where everything is best made
-    in one go."""
-    if not plan.indexed or len(rungs) < 2:  # noqa: PLR2004 (the smallest comes first, and then nothing is left)
-        return 0.0
-    pixels = float(sum(rung.width * rung.height * rung.rate for rung in rungs[:-1]))
-    seconds = max(_SHORTEST_PART, _PIXELS_A_PART / pixels, plan.duration / _MOST_PARTS)
-    return seconds if plan.duration > 1.5 * seconds else 0.0
-
-
-def parts(segments: Sequence[float], rate: Fraction, seconds: float) -> tuple[Part, ...]:
-    """Parts of about ``seconds`` each, and of whole segments. ``segments``: the seconds that each of them has in the
-    slowest size, which has ``rate`` pictures a second."""
-    begins = [0]
-    total = 0.0
-    for length in segments:
-        total += length
-        begins.append(round(total * rate))
-    count = max(1, round(total / seconds))
-    found: list[Part] = []
-    first = 0
-    for number in range(1, count + 1):
-        last = len(segments) if number == count else _nearest(begins, round(total * number / count * rate))
-        if last > first:
-            start = begins[first]
-            cuts = tuple(begin - start for begin in begins[first:last])
-            found.append(Part(rate=rate, start=start, cuts=cuts, pictures=begins[last] - start))
-            first = last
-    found[-1] = replace(found[-1], pictures=None)
-    return tuple(found)
-
-
-def _nearest(begins: Sequence[int], wanted: int) -> int:
-    return min(range(len(begins)), key=lambda place: abs(begins[place] - wanted))
 
 
 def _best(facts: Facts, decodes: AbstractSet[str]) -> Video | None:

@@ -24,7 +24,8 @@ from jobs.queries import is_cancel_requested, was_retried
 from jobs.run import Run
 from jobs.task import LeaseLost, Permanent
 from media_pipeline import files, making, parts, publishing, tasks
-from media_pipeline.ladder import Part, Plan
+from media_pipeline.cutting import Part
+from media_pipeline.ladder import Plan
 from media_pipeline.made import Made
 from media_pipeline.making import Making
 from media_pipeline.models import Asset, Outcome, Rendition, RenditionKind, VideoPart
@@ -166,13 +167,12 @@ def finish(asset_id: UUID, *, run: Run) -> dict[str, Any]:
     if asset is None:
         raise Permanent(_("It was deleted, so there is nothing to make."))
     with translation.override(asset.owner.language), storage.room(), workplace(run) as folder:
-        if not there:  # this job has published them, and was only kept from saying so
-            pass
-        elif left := [part for part in there if part.made_at is None]:
+        if left := [part for part in there if part.made_at is None]:
             _go_on(asset, left, run)
-        else:
+        elif there:
             publishing.publish(asset, _put_together(asset, there, folder, run), run)
             forget_shared(asset)
+        # None are there: this job has published them, and was only kept from saying so.
         return {"url": asset.get_absolute_url(), "label": _("Look at it")}
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from media_pipeline import ladder, pictures, probe, video
+from media_pipeline import cutting, ladder, pictures, probe, video
 from media_pipeline.ffmpeg import Tools
 from media_pipeline.made import Made
 from media_pipeline.reasons import Missing, Reason
@@ -33,7 +33,7 @@ class Making:
     made: list[Made]
     missing: list[Missing] = field(default_factory=list)
     placeholder: str = ""
-    parts: tuple[ladder.Part, ...] = ()
+    parts: tuple[cutting.Part, ...] = ()
     rungs: tuple[str, ...] = ()
     cpu: float = 0.0
     log: str = ""

@@ -220,7 +220,7 @@ class VideoPart(models.Model):
     cut_by = models.UUIDField()
     #: The sizes that it is made in.
     rungs = ArrayField(models.CharField(max_length=20))
-    #: See ``ladder.Part``. Of part 0 they mean nothing.
+    #: See ``cutting.Part``. Of part 0 they mean nothing.
     start = models.IntegerField(default=0)
     cuts = ArrayField(models.IntegerField(), default=list)
     pictures = models.IntegerField(null=True)

@@ -1,7 +1,7 @@
 """Makes the larger sizes of a long video in parts, each by itself, by as many workers as there are, and puts them
 together.
 
-What ``video`` has made first, the smallest size, says where all sizes are cut (``ladder.parts``). A part is read from
+What ``video`` has made first, the smallest size, says where all sizes are cut (``cutting``). A part is read from
 the keyframe before it, encoded to exactly as many pictures as it has, and stored; whoever finds it stored need not make
 it again. Put together, the parts are one stream: see ``joining``.
 """
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from media_pipeline import joining, playlists
+from media_pipeline.cutting import Part
 from media_pipeline.ffmpeg import Tools
-from media_pipeline.ladder import Part, Plan
+from media_pipeline.ladder import Plan
 from media_pipeline.reasons import Missing, Reason
 from media_pipeline.refused import Refused
 from media_pipeline.video import Maker, Work
@@ -65,7 +66,8 @@ def finish(
     checkpoint: Callable[[], None],
 ) -> Work:
     """Puts the parts together and makes what is made of the whole. ``parts``: each with the folder that it lies in.
-    ``out`` holds the streams that were made first. Raises Refused, joining.Different, and what ``checkpoint`` raises.
+    ``out`` holds the streams that were made first. Raises joining.Different, ffmpeg.Unsuccessful and confined.Overrun,
+    for the file has been read by now, and what ``checkpoint`` raises.
     """
     maker = Maker(plan, out, tools, lambda _share: None, checkpoint)
     there = _readable(parts, rungs)
@@ -74,9 +76,11 @@ def finish(
     for name in rungs if there else ():
         checkpoint()
         _join(name, there, out)
-    known = [*([plan.keep] if plan.keep else []), *plan.rungs]
-    streams = {rung.name: stream for rung in reversed(known) if (stream := maker.read(rung.name, rung))}
-    maker.streams = list(streams.values())
+    # The upload's own stream, where it was kept, is called like the size that would have been encoded in its place.
+    sizes = {rung.name: rung for rung in plan.rungs}
+    if plan.keep and plan.keep.name not in rungs:
+        sizes[plan.keep.name] = plan.keep
+    maker.streams = [stream for name, rung in sizes.items() if (stream := maker.read(name, rung))]
     maker.sound = maker.read("sound", None)
     maker.describe()
     maker.file()

@@ -1,9 +1,10 @@
 """The owners' pages about what products are shown with: the products, each one's pictures and videos, and choosing some
 that are here already. Uploading one is ``upload_views``' matter."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from typing import Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -33,6 +34,17 @@ from shop.catalog.models import Product
 PAGE_SIZE: Final = 25
 #: Assets on one page to choose from.
 CHOICES: Final = 24
+
+
+def of_product(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Gives a view the product of its address; whoever asks for one that is not there gets a page that says so."""
+
+    @wraps(view)
+    def answer(request: SignedIn, pk: int, **rest: UUID) -> HttpResponse:
+        found = queries.product_by_id(pk)
+        return not_found(request) if found is None else view(request, found, **rest)
+
+    return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +95,9 @@ def product_list(request: SignedIn) -> HttpResponse:
 @role_required(Role.OWNER)
 @require_safe
 @never_cache
-def product(request: SignedIn, pk: int) -> HttpResponse:
+@of_product
+def product(request: SignedIn, found: Product) -> HttpResponse:
     """What the product is shown with, in order."""
-    found = queries.product_by_id(pk)
-    if found is None:
-        return not_found(request)
     now = timezone.now()
     items = _items(queries.of_product(found), request.user, now)
     context = {
@@ -105,11 +115,9 @@ def product(request: SignedIn, pk: int) -> HttpResponse:
 @role_required(Role.OWNER)
 @require_safe
 @never_cache
-def live(request: SignedIn, pk: int) -> HttpResponse:
+@of_product
+def live(request: SignedIn, found: Product) -> HttpResponse:
     """How far those are now that the page asks about (``of``): parts of the page, to be put in their places."""
-    found = queries.product_by_id(pk)
-    if found is None:
-        return not_found(request)
     asked = queries.of_product(found).filter(asset__in=_ids(request.GET.getlist("of")))
     now = timezone.now()
     items = _items(asked, request.user, now)
@@ -146,11 +154,9 @@ def _pending(product: Product, items: Sequence[Item]) -> dict[str, object]:
 @role_required(Role.OWNER)
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-def choose(request: SignedIn, pk: int) -> HttpResponse:
+@of_product
+def choose(request: SignedIn, found: Product) -> HttpResponse:
     """The person's own pictures and videos that the product has not; a POST adds the ticked ones (``assets``)."""
-    found = queries.product_by_id(pk)
-    if found is None:
-        return not_found(request)
     if request.method == "POST":
         return _add(request, found)
     try:
@@ -191,11 +197,9 @@ def _ids(given: Sequence[str]) -> list[UUID]:
 @role_required(Role.OWNER)
 @require_POST
 @never_cache
-def move(request: SignedIn, pk: int, asset: UUID) -> HttpResponse:
+@of_product
+def move(request: SignedIn, found: Product, asset: UUID) -> HttpResponse:
     """One place earlier or later (``to``)."""
-    found = queries.product_by_id(pk)
-    if found is None:
-        return not_found(request)
     by = {"earlier": -1, "later": 1}.get(request.POST.get("to", ""), 0)
     try:
         products.move(product=found, asset=asset, by=by)
@@ -207,11 +211,9 @@ def move(request: SignedIn, pk: int, asset: UUID) -> HttpResponse:
 @role_required(Role.OWNER)
 @require_POST
 @never_cache
-def describe(request: SignedIn, pk: int, asset: UUID) -> HttpResponse:
+@of_product
+def describe(request: SignedIn, found: Product, asset: UUID) -> HttpResponse:
     """Says in words what is to be seen (``alt``)."""
-    found = queries.product_by_id(pk)
-    if found is None:
-        return not_found(request)
     try:
         products.describe(product=found, asset=asset, alt=request.POST.get("alt", ""))
     except NotAllowed as error:
@@ -224,10 +226,8 @@ def describe(request: SignedIn, pk: int, asset: UUID) -> HttpResponse:
 @role_required(Role.OWNER)
 @require_POST
 @never_cache
-def remove(request: SignedIn, pk: int, asset: UUID) -> HttpResponse:
-    found = queries.product_by_id(pk)
-    if found is None:
-        return not_found(request)
+@of_product
+def remove(request: SignedIn, found: Product, asset: UUID) -> HttpResponse:
     products.remove(product=found, asset=asset)
     messages.success(request, _("It is no longer shown with this product. The file itself is not deleted."))
     return redirect("media:product", found.pk)

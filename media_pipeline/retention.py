@@ -13,9 +13,11 @@ LEFTOVER_AGE: Final = timedelta(days=1)
 
 
 def sweep(now: datetime) -> dict[str, int]:
-    """Deletes what killed workers stored and nobody recorded, and files of assets that are gone. Safe to run twice at
-    once and to kill anywhere. Returns how many of each."""
+    """Deletes what killed workers stored and nobody recorded, parts that nobody can go on with, and files of assets
+    that are gone. Safe to run twice at once and to kill anywhere. Returns how many of each."""
     before = now - LEFTOVER_AGE
+    # While there is the job that failed or was cancelled, it can be tried again.
+    VideoPart.objects.filter(asset__job=None).delete()
     return {"leftovers": _delete_leftovers(before), "uploads": storage.abort_dead_uploads(files.FOLDER, before)}
 
 

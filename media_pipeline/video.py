@@ -15,20 +15,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any, Final
 
-from media_pipeline import ffmpeg, graph, ladder, playlists
+from media_pipeline import cutting, ffmpeg, graph, ladder, playlists
 from media_pipeline.confined import Ended, Limits, Overrun
+from media_pipeline.cutting import Part
 from media_pipeline.ffmpeg import Tools, Unsuccessful
-from media_pipeline.ladder import Part, Picture, Plan, Rung, Storyboard, Track
+from media_pipeline.keyframes import Keyframes
+from media_pipeline.ladder import Picture, Plan, Rung, Storyboard, Track
 from media_pipeline.made import Made
 from media_pipeline.reasons import Missing, Reason
 from media_pipeline.refused import Refused
 
-#: Keyframes of a kept stream that are passed on to the other sizes.
-_MOST_SEGMENTS: Final = 8000
 #: Loudness that sound is brought to, and the peak that it must not pass (EBU R 128's units: LUFS, dBTP).
 _LOUDNESS: Final = -16.0
 _PEAK: Final = -1.0
@@ -106,7 +107,7 @@ class Stream:
         return sum(seconds for seconds, _ in self.segments)
 
 
-@dataclass(slots=True)
+@dataclass
 class Maker:
     """What makes one file, with the steps that ``parts`` takes as well."""
 
@@ -147,7 +148,7 @@ class Maker:
         track, gain = self._measured(plan.track)
         kept, moments = self._kept()
         rungs = ladder.below(kept, plan.rungs) if kept else plan.rungs
-        seconds = ladder.part_seconds(plan, rungs)
+        seconds = self._part_seconds(rungs)
         first = rungs[-1:] if seconds else rungs
         self.by_the_clock = bool(seconds)
         sheets = plan.storyboard
@@ -175,7 +176,7 @@ class Maker:
     def _parts(self, first: Rung, seconds: float) -> tuple[Part, ...]:
         """The other sizes are cut where the first one is."""
         stream = next(stream for stream in self.streams if stream.rung is first)
-        return ladder.parts([length for length, _ in stream.segments], first.rate, seconds)
+        return cutting.cut([length for length, _ in stream.segments], first.rate, seconds)
 
     def _run(
         self, *outputs: Any, level: str = "error", on_time: Callable[[float], None] = lambda _seconds: None
@@ -257,17 +258,32 @@ class Maker:
         rung, picture = self.plan.keep, self.plan.picture
         if rung is None or picture is None:
             return None, []
-        times = _Keyframes()
         try:
-            ffmpeg.packets(self.tools, picture.index, folder=self.out, on_packet=times.see, checkpoint=self.checkpoint)
-            stream = self._copied(rung, picture) if times.good else None
+            stream = self._copied(rung, picture) if self._keyframes.good else None
         except Unsuccessful:
             stream = None
         if stream is None:
             self._forget(rung.name)
             return None, []
         self.streams.append(stream)
-        return rung, times.cuts(self.plan.start)
+        return rung, self._keyframes.cuts(self.plan.start)
+
+    @cached_property
+    def _keyframes(self) -> Keyframes:
+        """Those of the picture; none where they cannot be listed."""
+        found = Keyframes()
+        assert self.plan.picture
+        index = self.plan.picture.index
+        try:
+            ffmpeg.packets(self.tools, index, folder=self.out, on_packet=found.see, checkpoint=self.checkpoint)
+        except (Unsuccessful, Overrun):
+            return Keyframes()
+        return found
+
+    def _part_seconds(self, rungs: Sequence[Rung]) -> float:
+        """How long the parts are that the video is best made in; 0 for one go."""
+        seconds = cutting.part_seconds(self.plan, rungs)
+        return seconds if seconds and cutting.are_near(seconds, self._keyframes.gap) else 0.0
 
     def _copied(self, rung: Rung, picture: Picture) -> Stream | None:
         """None where it does not come to what it says that it is."""
@@ -500,39 +516,6 @@ class Maker:
             self.work.made.append(
                 Made(name=path.name, kind="captions", path=path, content_type="text/vtt", codecs=text.language)
             )
-
-
-@dataclass(slots=True)
-class _Keyframes:
-    """Where a stream can be cut."""
-
-    first: float = float("inf")
-    last: float = 0.0
-    keys: list[float] = field(default_factory=list)
-
-    def see(self, seconds: float, key: bool) -> None:
-        self.first, self.last = min(self.first, seconds), max(self.last, seconds)
-        if key:
-            self.keys.append(seconds)
-
-    @property
-    def good(self) -> bool:
-        """It begins with one, and there are enough."""
-        gaps = [after - before for before, after in zip(self.keys, [*self.keys[1:], self.last], strict=True)]
-        return (
-            bool(self.keys)
-            and self.keys[0] <= self.first + 0.001
-            and max(gaps) <= graph.LONGEST_SEGMENT
-            and min(gaps) >= 0
-        )
-
-    def cuts(self, start: float) -> list[float]:
-        """Where ffmpeg cuts it, in seconds from ``start``: at the first keyframe after each whole segment."""
-        cuts = [0.0]
-        for key in self.keys[1:]:
-            if key - self.keys[0] >= graph.SEGMENT * len(cuts):
-                cuts.append(key - start)
-        return cuts[:_MOST_SEGMENTS]
 
 
 def _gain(said: str) -> float:

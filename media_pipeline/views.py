@@ -105,6 +105,8 @@ def _context(asset: Asset, *, page_shows: str | None = None) -> dict[str, Any]:
         "player": shown if isinstance(shown, showing.Player) else None,
         "picture": shown if isinstance(shown, showing.Picture) else None,
         "renditions": asset.renditions.order_by("kind", "-width", "name"),
+        # Where its job can still be tried again, that goes on from what there is.
+        "can_be_made_again": bool(asset.original_key and (asset.outcome or job is None)),
         "to_come": ", ".join(queries.sizes_to_come(asset)) if watched else "",
         "missing": [Missing(one).label for one in asset.missing],
         "now": now,

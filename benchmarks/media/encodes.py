@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
-from media_pipeline import confined, ffmpeg, graph, ladder, probe, video
+from media_pipeline import confined, cutting, ffmpeg, graph, ladder, parts, probe, video
 from media_pipeline.ladder import Plan
 
 #: Pixels. Both make these sizes, and no others.
@@ -27,6 +27,8 @@ _AT_MOST: Final = 1.5
 _KEYFRAMES: Final = 4
 _SOUND: Final = 128
 _STILLS: Final = 10
+#: Of a long video.
+_PARTS: Final = 4
 
 
 def peer(source: Path, out: Path, preset: str, crf: float) -> None:
@@ -79,6 +81,37 @@ def not_kept(source: Path, out: Path, preset: str, crf: float) -> None:
         video.make(source, plan, out, _tools(), progress=_ignore, checkpoint=_nothing)
 
 
+def one_go(source: Path, out: Path, preset: str, crf: float) -> None:
+    """The product's own way for what is short, whatever its length."""
+    with patch.object(cutting, "_PIXELS_A_PART", float("inf")):
+        not_kept(source, out, preset, crf)
+
+
+def in_parts(source: Path, out: Path, preset: str, crf: float) -> None:
+    """The product's own way for what is long: the smallest size, four parts of the others, and all put together."""
+    plan = replace(_plan(source, out), keep=None)
+    with patch.multiple(graph, PRESET=preset, CRF=crf), patch.object(cutting, "_SHORTEST", 1.0):
+        pixels = float(sum(rung.width * rung.height * rung.rate for rung in plan.rungs[:-1]))
+        with patch.object(cutting, "_PIXELS_A_PART", pixels * plan.duration / _PARTS):
+            first = video.make(source, plan, out, _tools(), progress=_ignore, checkpoint=_nothing)
+        if len(first.parts) != _PARTS:
+            raise RuntimeError(f"Not {_PARTS} parts: {first.parts}")
+        made = []
+        for number, part in enumerate(first.parts):
+            place = out / f"part{number}"
+            place.mkdir()
+            parts.make(source, plan, part, place, _tools(), rungs=first.rungs, progress=_ignore, checkpoint=_nothing)
+            made.append((part, place))
+        parts.finish(plan, made, out, _tools(), rungs=first.rungs, checkpoint=_nothing)
+
+
+def first_alone(source: Path, out: Path, preset: str, crf: float) -> None:
+    """What people can watch before the parts are there."""
+    plan = replace(_plan(source, out), keep=None)
+    with patch.multiple(graph, PRESET=preset, CRF=crf), patch.multiple(cutting, _SHORTEST=1.0, _PIXELS_A_PART=1.0):
+        video.make(source, plan, out, _tools(), progress=_ignore, checkpoint=_nothing)
+
+
 def looked_at(source: Path, out: Path, preset: str, crf: float) -> None:  # noqa: ARG001
     """What all of ours begin with: what is in the film, and the plan."""
     _plan(source, out)
@@ -86,10 +119,9 @@ def looked_at(source: Path, out: Path, preset: str, crf: float) -> None:  # noqa
 
 def kept_alone(source: Path, out: Path, preset: str, crf: float) -> None:  # noqa: ARG001
     """The largest size alone, copied: with the look at its keyframes."""
-    plan = _plan(source, out)
-    (out / ffmpeg.SOURCE).symlink_to(source.absolute())
-    maker = video._Maker(plan, out, _tools(), _ignore, _nothing)
-    rung, _ = maker._kept()
+    maker = video.Maker(_plan(source, out), out, _tools(), _ignore, _nothing)
+    with maker.reading(source):
+        rung, _ = maker._kept()
     if rung is None:
         raise RuntimeError(f"Not kept: {maker.work.log}")
 
@@ -98,8 +130,9 @@ def encoded_alone(source: Path, out: Path, preset: str, crf: float) -> None:
     """The largest size alone, encoded."""
     with patch.multiple(graph, PRESET=preset, CRF=crf):
         plan = _plan(source, out)
-        (out / ffmpeg.SOURCE).symlink_to(source.absolute())
-        video._Maker(plan, out, _tools(), _ignore, _nothing)._decode(plan.rungs[:1], None, 0.0, [], None)
+        maker = video.Maker(plan, out, _tools(), _ignore, _nothing)
+        with maker.reading(source):
+            maker.decode(plan.rungs[:1], None, 0.0, [], None)
 
 
 def _plan(source: Path, out: Path) -> Plan:
@@ -125,6 +158,9 @@ def _nothing() -> None:
 CONTESTANTS: Final[dict[str, Callable[[Path, Path, str, float], None]]] = {
     "ours": ours,
     "not_kept": not_kept,
+    "one_go": one_go,
+    "in_parts": in_parts,
+    "first_alone": first_alone,
     "looked_at": looked_at,
     "kept_alone": kept_alone,
     "encoded_alone": encoded_alone,

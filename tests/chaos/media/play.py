@@ -47,7 +47,7 @@ def sources(folder: Path) -> dict[Source, bytes]:
 
     def video(name: str, seconds: int) -> bytes:
         pictures = f"testsrc2=size=854x480:rate=10:duration={seconds}"
-        how = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv444p", "-c:a", "aac")
+        how = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-pix_fmt", "yuv444p", "-c:a", "aac")
         sound = f"sine=duration={seconds}"
         return made(name, "-f", "lavfi", "-i", pictures, "-f", "lavfi", "-i", sound, *how)
 

@@ -21,15 +21,11 @@ from django.core.management import call_command  # noqa: E402
 from deploy.local.machine import VAR, Trouble  # noqa: E402
 from deploy.local.within import one_line_errors  # noqa: E402
 from reports import parts, writers  # noqa: E402
-from tests.chaos import storm  # noqa: E402
+from tests.chaos import runs, storm  # noqa: E402
 from tests.chaos.reports import app, check, evidence, plan, play  # noqa: E402
 from tests.chaos.reports.wire import Wire  # noqa: E402
-from tests.chaos.servers import BROKERS  # noqa: E402
 from tests.chaos.stage import Stage  # noqa: E402
 from tests.harness import object_store  # noqa: E402
-
-#: Sentences shown for each broken rule.
-SHOWN = 5
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -51,47 +47,21 @@ def main(arguments: Sequence[str]) -> int:
             for place, seed in enumerate(options.seeds):
                 what = plan.make(seed, options.lines, longest=options.longest)
                 found = play.Play(what, stage, store, wire).run()
-                bad += _show(found, heading=place == 0)
+                broken = check.broken(found)
+                print(runs.shown(seed, found.hits, check.figures(found), broken, heading=place == 0), flush=True)
+                bad += bool(broken)
     print(f"\n{f'BROKEN in {bad} runs' if bad else 'All rules hold'}. Logs: {folder}")
     return bool(bad)
 
 
-def _show(found: evidence.Evidence, *, heading: bool) -> bool:
-    """A line of a Markdown table, and under it what is broken. Returns whether anything is."""
-    kills = ", ".join(f"{found.hits[blow]} {blow}" for blow in plan.Blow if found.hits[blow])
-    broken = check.broken(found)
-    row = {
-        "seed": str(found.plan.seed),
-        "kills and faults": kills,
-        **check.figures(found),
-        "verdict": "BROKEN" if broken else "holds",
-    }
-    if heading:
-        print(f"\n| {' | '.join(row)} |\n|{'---|' * len(row)}")
-    print(f"| {' | '.join(row.values())} |", flush=True)
-    for rule, sentences in broken.items():
-        print(f"\nBROKEN: {rule} ({len(sentences)})", *sentences[:SHOWN], sep="\n  ", flush=True)
-    return bool(broken)
-
-
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./run chaos reports", description=__doc__)
-    parser.add_argument("--seeds", type=_seeds, default=[1], help="one, or the first and the last: 1..20 (default 1)")
+    parser = runs.parser("./run chaos reports", __doc__)
     parser.add_argument("--lines", type=int, default=1_000_000, help="sold in the shop (default 1000000)")
     parser.add_argument(
         "--rows-a-part", type=_rows, default=writers.ROWS_A_PART, help="fewer for a small shop (default %(default)s)"
     )
     parser.add_argument("--pace", type=float, default=0.0, help="seconds that each request to the store takes longer")
-    parser.add_argument(
-        "--longest", type=float, default=plan.LONGEST, help="seconds that any fault lasts at most (default %(default)s)"
-    )
-    parser.add_argument("--broker", choices=BROKERS, default="redis", help="default: %(default)s")
     return parser.parse_args(arguments)
-
-
-def _seeds(words: str) -> list[int]:
-    first, _, last = words.partition("..")
-    return list(range(int(first), int(last or first) + 1))
 
 
 def _rows(words: str) -> int:

@@ -176,3 +176,23 @@ def test_a_full_page_costs_no_query_per_row(client: Client, person: User, django
     JobFactory.create_batch(30, owner=person, running=True, done=1, total=2)
     with django_assert_max_num_queries(5):
         client.get("/jobs/")
+
+
+def test_a_job_that_waits_for_its_parts_says_how_far_they_are(client: Client, person: User) -> None:
+    job = JobFactory.create(owner=person, children_left=2)
+    Job.objects.filter(pk=job.pk).update(created_at=timezone.now() - timedelta(seconds=60))
+    JobFactory.create(owner=person, parent=job, succeeded=True)
+    running = JobFactory.create(owner=person, parent=job, running=True, done=50, total=100)
+    JobFactory.create(owner=person, parent=job)
+    page = client.get(job.get_absolute_url()).content.decode()
+    assert "Its parts: 50 %, about 1 min left" in page
+    address = re.search(r'hx-get="([^"]+)" hx-trigger="every', page)[1].replace("&amp;", "&")
+    Job.objects.filter(pk=running.pk).update(done=80)
+    assert "Its parts: 60 %" in client.get(address).content.decode()
+
+
+def test_parts_that_have_not_begun_are_no_reason_for_a_forecast(client: Client, person: User) -> None:
+    job = JobFactory.create(owner=person, children_left=1)
+    JobFactory.create(owner=person, parent=job)
+    page = client.get(job.get_absolute_url()).content.decode()
+    assert re.search(r"Its parts: 0 %\s*</p>", page)

@@ -18,7 +18,7 @@ from jobs import ringing, runner
 from jobs import services as jobs
 from jobs.models import Job
 from jobs.models import State as JobState
-from media_pipeline import ladder, long_videos, parts, processing, retention, services, showing
+from media_pipeline import cutting, long_videos, parts, processing, retention, services, showing
 from media_pipeline.models import Asset, Outcome, State, VideoPart
 from tests.integration.media.assets.conftest import Worker, named, stored
 
@@ -40,15 +40,15 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         "-i",
         "sine=duration=13",
     )
-    how = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv444p", "-c:a", "aac")
+    how = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-g", "10", "-pix_fmt", "yuv444p", "-c:a", "aac")
     subprocess.run(["ffmpeg", "-v", "error", *sources, *how, str(path)], check=True)
     return path.read_bytes()
 
 
 @pytest.fixture(autouse=True)
 def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "_PIXELS_A_PART", 1.0)
-    monkeypatch.setattr(ladder, "_SHORTEST_PART", 4.0)
+    monkeypatch.setattr(cutting, "_PIXELS_A_PART", 1.0)
+    monkeypatch.setattr(cutting, "_SHORTEST", 4.0)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Fills with the beginnings (in pictures) of the parts that are made."""
     real, begun = parts.make, list[int]()
 
-    def counted(source: Path, plan: Any, part: ladder.Part, *rest: Any, **how: Any) -> Any:
+    def counted(source: Path, plan: Any, part: cutting.Part, *rest: Any, **how: Any) -> Any:
         begun.append(part.start)
         return real(source, plan, part, *rest, **how)
 
@@ -144,7 +144,7 @@ def test_what_is_finished_is_not_made_again_after_a_failure(asset, answer, work,
 
 
 def _broken_from(start: int, real: Callable[..., Any]) -> Callable[..., Any]:
-    def make(source: Path, plan: Any, part: ladder.Part, *rest: Any, **how: Any) -> Any:
+    def make(source: Path, plan: Any, part: cutting.Part, *rest: Any, **how: Any) -> Any:
         if part.start >= start:
             raise RuntimeError("broken")
         return real(source, plan, part, *rest, **how)
@@ -172,6 +172,18 @@ def test_a_worker_killed_after_it_published_finds_nothing_left_to_do(asset, work
     before = set(asset.renditions.values_list("pk", flat=True))
     long_videos.finish(asset.pk, run=Worker())  # type: ignore[arg-type]
     assert set(asset.renditions.values_list("pk", flat=True)) == before
+
+
+def test_parts_that_nobody_can_go_on_with_are_swept(asset, answer, storage):
+    answer()
+    jobs.cancel(Asset.objects.get(pk=asset.pk).job, actor=asset.owner)
+    retention.sweep(timezone.now() + timedelta(days=2))
+    assert asset.parts.count() == 4
+    Job.objects.all().delete()  # as they are purged after some months
+    retention.sweep(timezone.now() + timedelta(days=2))
+    assert asset.parts.count() == 0
+    assert stored(storage) == named(asset)
+    assert streams(asset) == ["360p", "master", "sound"]
 
 
 def test_who_comes_too_late_with_a_part_leaves_nothing(asset, storage):

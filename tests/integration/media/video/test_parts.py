@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from media_pipeline import joining, ladder, parts, playlists, probe, video
+from media_pipeline import cutting, joining, ladder, parts, playlists, probe, video
 from media_pipeline.ffmpeg import Tools
 from media_pipeline.ladder import Plan
 from media_pipeline.reasons import Missing
@@ -23,8 +23,9 @@ FEW_KEYFRAMES: Final = ("-c:v", "libx264", "-g", "1000", "-sc_threshold", "0")
 
 @pytest.fixture(autouse=True)
 def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "_PIXELS_A_PART", 1.0)
-    monkeypatch.setattr(ladder, "_SHORTEST_PART", 4.0)
+    monkeypatch.setattr(cutting, "_PIXELS_A_PART", 1.0)
+    monkeypatch.setattr(cutting, "_SHORTEST", 4.0)
+    monkeypatch.setattr(cutting, "_LEAD", 100.0)
 
 
 class Made:
@@ -67,7 +68,7 @@ def _plan(source: Path, folder: Path, tools: Tools) -> Plan:
 
 def in_one_go(source: Path, folder: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> Work:
     with monkeypatch.context() as patch:
-        patch.setattr(ladder, "part_seconds", lambda *_: 0.0)
+        patch.setattr(cutting, "part_seconds", lambda *_: 0.0)
         plan = _plan(source, folder, tools)
         return video.make(source, plan, _new(folder / "out"), tools, progress=_nothing, checkpoint=_nothing)
 
@@ -162,11 +163,21 @@ def test_sizes_of_which_nothing_can_be_read_are_left_out(sample, tools, tmp_path
     assert [one.name for one in made.work.made if one.kind == "stream"] == ["360p", "master"]
 
 
+def test_a_file_with_few_keyframes_is_made_in_one_go(sample, tools, tmp_path, monkeypatch):
+    """Each part of it would be decoded from the beginning."""
+    monkeypatch.setattr(cutting, "_LEAD", 0.25)
+    source = sample("few.mp4", *FEW_KEYFRAMES, pictures=NUMBERED.format(rate=25, seconds=13))
+    work = video.make(
+        source, _plan(source, tmp_path, tools), _new(tmp_path / "out"), tools, progress=_nothing, checkpoint=_nothing
+    )
+    assert (work.parts, [one.name for one in work.made if one.kind == "stream"]) == ((), ["480p", "360p", "master"])
+
+
 def test_a_file_without_an_index_is_made_in_one_go(sample, tools, tmp_path):
     source = sample("stream.ts", pictures=NUMBERED.format(rate=25, seconds=17))
     plan = _plan(source, tmp_path, tools)
     assert len(plan.rungs) > 1
-    assert ladder.part_seconds(plan, plan.rungs) == 0
+    assert cutting.part_seconds(plan, plan.rungs) == 0
 
 
 # --- joining ---------------------------------------------------------------------------------------------------------
