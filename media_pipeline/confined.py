@@ -105,20 +105,26 @@ def _no_sign(line: bytes) -> None:
     pass
 
 
+def _none_to_be_seen() -> bool:
+    return False
+
+
 def run(
     argv: Sequence[str],
     *,
     folder: Path,
     limits: Limits,
     on_line: Callable[[bytes], bool | None] = _no_sign,
+    moves: Callable[[], bool] = _none_to_be_seen,
     checkpoint: Callable[[], None] = _nothing,
     environment: Mapping[str, str] | None = None,
     nice: int = 10,
 ) -> Ended:
     """Runs ``argv`` (whose first is a path) in ``folder``, and waits for it.
 
-    ``on_line`` gets each line of its stdout and says whether it is a sign of progress. ``checkpoint`` is called at
-    least every second. Both run in this thread, and what they raise rises once the program is gone. The program's
+    ``on_line`` gets each line of its stdout and says whether it is a sign of progress; ``moves`` looks for others, and
+    ``checkpoint`` is called too, at least every second. All run in this thread, and what they raise rises once the
+    program is gone. The program's
     environment holds ``environment`` and little else. Raises Overrun; OSError where no process can be started.
     """
     with _started(argv, folder=folder, limits=limits, environment=environment or {}, nice=nice) as child:
@@ -127,6 +133,8 @@ def run(
             if (now := time.monotonic()) - checked >= CHECK_EVERY:
                 checked = now
                 checkpoint()
+                if moves():
+                    child.cpu_at_sign = child.cpu()
                 if now - began > limits.wall:
                     raise Overrun(Limit.WALL, child.stopped())
                 if child.cpu() - child.cpu_at_sign > limits.stall:

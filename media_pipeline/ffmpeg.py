@@ -7,6 +7,7 @@ writes the command, ``run`` runs it.
 """
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -267,6 +268,7 @@ def run(
         folder=folder,
         limits=limits,
         on_line=progress.take,
+        moves=_Growth(folder).goes_on,
         checkpoint=checkpoint,
         environment=_ENVIRONMENT,
     )
@@ -275,6 +277,26 @@ def run(
     if ended.code != 0 or not progress.complete:
         raise Unsuccessful(ended)
     return ended
+
+
+@dataclass(slots=True)
+class _Growth:
+    """Whether what is written in ``folder`` becomes more: ffmpeg says nothing while one of its outputs still waits for
+    its first picture or sound."""
+
+    folder: Path
+    size: int = 0
+
+    def goes_on(self) -> bool:
+        before, self.size = self.size, sum(map(_size, os.scandir(self.folder)))
+        return self.size > before
+
+
+def _size(file: os.DirEntry[str]) -> int:
+    try:
+        return file.stat(follow_symlinks=False).st_size
+    except FileNotFoundError:  # it has another name by now
+        return 0
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ PRESET: Final = "veryfast"
 CRF: Final = 21
 #: Seconds without a keyframe beyond which an upload's own stream is not kept: one could not jump, or switch, there.
 LONGEST_SEGMENT: Final = 10.0
+STILLS: Final = "stills.mkv"
 NO_METADATA: Final = {"map_metadata": -1, "map_chapters": -1, "fflags": "+bitexact"}
 
 
@@ -67,11 +68,16 @@ def scaled(video: Any, size: Rung | Storyboard) -> Any:
     return video.filter("scale", size.width, size.height, flags="bicubic").filter("setsar", 1)
 
 
-def sheets(video: Any, storyboard: Storyboard) -> Any:
+def stills(video: Any, storyboard: Storyboard) -> Any:
+    """The pictures of the time line, one after the other. Not yet their sheets: ffmpeg says nothing of how far it is
+    before every output has begun, and a sheet begins when it is full."""
     # By the clock, not by counting pictures: what begins late or has gaps must not drift away from its times.
-    video = video.filter("select", f"gte(t,selected_n*{storyboard.every:.6f})")
-    video = scaled(video, storyboard)
-    video = video.filter("tile", f"{storyboard.columns}x{storyboard.rows}")
+    video = scaled(video.filter("select", f"gte(t,selected_n*{storyboard.every:.6f})"), storyboard)
+    return ffmpeg.output(video, STILLS, vcodec="mjpeg", fps_mode="vfr", map_metadata=-1, **{"q:v": 2})
+
+
+def sheets(storyboard: Storyboard) -> Any:
+    video = ffmpeg.source(STILLS)["v:0"].filter("tile", f"{storyboard.columns}x{storyboard.rows}")
     # A picture more than was counted on does not begin another sheet.
     only = {} if storyboard.rows == ladder.MOST_ROWS else {"vframes": 1}
     return ffmpeg.output(video, "storyboard-%d.jpg", f="image2", fps_mode="vfr", map_metadata=-1, **{"q:v": 5}, **only)

@@ -32,7 +32,7 @@ from media_pipeline.models import Asset, Outcome, Rendition, RenditionKind, Vide
 from media_pipeline.reasons import Missing
 from media_pipeline.refused import Refused
 from media_pipeline.video import Work
-from media_pipeline.workplace import PERCENT, fetch_shared, forget_shared, share, source, tools, workplace
+from media_pipeline.workplace import LOOK, PERCENT, fetch_shared, forget_shared, share, source, tools, workplace
 
 #: What is made once, with the first size, and stays when the others come.
 _ONCE: Final = frozenset({RenditionKind.STORYBOARD.value, RenditionKind.CAPTIONS.value})
@@ -119,7 +119,7 @@ def make_part(part_id: UUID, *, run: Run) -> dict[str, Any]:
                 _make_part(part, folder, run)
             except Refused as refusal:
                 raise Permanent(refusal.reason.label) from refusal
-    return {"url": asset.get_absolute_url(), "label": _("Look at it")}
+    return {"url": asset.get_absolute_url(), "label": LOOK}
 
 
 def _make_part(part: VideoPart, folder: Path, run: Run) -> None:
@@ -173,7 +173,7 @@ def finish(asset_id: UUID, *, run: Run) -> dict[str, Any]:
             publishing.publish(asset, _put_together(asset, there, folder, run), run)
             forget_shared(asset)
         # None are there: this job has published them, and was only kept from saying so.
-        return {"url": asset.get_absolute_url(), "label": _("Look at it")}
+        return {"url": asset.get_absolute_url(), "label": LOOK}
 
 
 def _go_on(asset: Asset, left: Sequence[VideoPart], run: Run) -> None:

@@ -26,7 +26,7 @@ from media_pipeline.models import Asset, Outcome
 from media_pipeline.publishing import publish
 from media_pipeline.reasons import Reason
 from media_pipeline.refused import Refused
-from media_pipeline.workplace import PERCENT, source, tools, workplace
+from media_pipeline.workplace import LOOK, PERCENT, source, tools, workplace
 
 _LOOKING: Final = gettext_noop("looking at it")
 
@@ -44,7 +44,7 @@ def process(asset_id: UUID, *, run: Run) -> dict[str, Any]:
         if not long_videos.is_cut(asset, run):
             _work(asset, folder, run)
     services.drop_arrived_file(asset)
-    return {"url": asset.get_absolute_url(), "label": _("Look at it")}
+    return {"url": asset.get_absolute_url(), "label": LOOK}
 
 
 def _work(asset: Asset, folder: Path, run: Run) -> None:

@@ -12,7 +12,7 @@ import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -357,7 +357,7 @@ class Maker:
                 yield graph.encoded(copies[0], rung, moments)
             video = copies[1]
         if storyboard:
-            yield graph.sheets(video, storyboard)
+            yield graph.stills(video, storyboard)
 
     def _timed(self, video: Any, rate: Fraction) -> Any:
         """Evenly timed pictures, of a part exactly as many as it has: where some cannot be read, the last one stays."""
@@ -423,6 +423,11 @@ class Maker:
         )
 
     def _storyboard(self, storyboard: Storyboard) -> None:
+        stills = self.out / graph.STILLS
+        if stills.exists():
+            with suppress(Unsuccessful):
+                self._run(graph.sheets(storyboard))
+            stills.unlink()
         sheets = sorted(self.out.glob("storyboard-*.jpg"), key=lambda path: int(path.stem.partition("-")[2]))
         if not sheets or not self.streams:
             self.work.missing.add(Missing.STORYBOARD)

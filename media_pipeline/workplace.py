@@ -20,7 +20,9 @@ from media_pipeline.models import Asset
 
 log = logging.getLogger(__name__)
 
+# Words of jobs, which pages translate for whoever reads them: their unit, and where their results lead.
 PERCENT: Final = gettext_noop("percent")
+LOOK: Final = gettext_noop("Look at it")
 #: Seconds after which nobody works on what lies here: longer than a job may take.
 _UNUSED: Final = 2 * 3600
 

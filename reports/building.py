@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 #: How long a finished file is kept.
 KEEP: Final = timedelta(days=7)
+_LINK: Final = gettext_noop("Open the report")
 _ROWS: Final = gettext_noop("rows")
 _ROWS_READ_BACK: Final = gettext_noop("rows, now being checked")
 
@@ -59,7 +60,7 @@ def build(report_id: UUID, *, run: Run) -> dict[str, Any]:
                 parts.discard(report)
                 raise
         parts.discard(report)
-        return {"url": report.get_absolute_url(), "label": _("Open the report")}
+        return {"url": report.get_absolute_url(), "label": _LINK}
 
 
 def _make(report: Report, run: Run) -> None:

@@ -112,6 +112,15 @@ def first_alone(source: Path, out: Path, preset: str, crf: float) -> None:
         video.make(source, plan, out, _tools(), progress=_ignore, checkpoint=_nothing)
 
 
+def larger_alone(source: Path, out: Path, preset: str, crf: float) -> None:
+    """What is made in parts, in one go."""
+    with patch.multiple(graph, PRESET=preset, CRF=crf):
+        plan = _plan(source, out)
+        maker = video.Maker(plan, out, _tools(), _ignore, _nothing)
+        with maker.reading(source):
+            maker.decode(plan.rungs[:-1], None, 0.0, [], None)
+
+
 def looked_at(source: Path, out: Path, preset: str, crf: float) -> None:  # noqa: ARG001
     """What all of ours begin with: what is in the film, and the plan."""
     _plan(source, out)
@@ -161,6 +170,7 @@ CONTESTANTS: Final[dict[str, Callable[[Path, Path, str, float], None]]] = {
     "one_go": one_go,
     "in_parts": in_parts,
     "first_alone": first_alone,
+    "larger_alone": larger_alone,
     "looked_at": looked_at,
     "kept_alone": kept_alone,
     "encoded_alone": encoded_alone,

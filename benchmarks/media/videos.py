@@ -3,7 +3,8 @@
 The product makes all that it makes of a film. Beside it, the commands that MediaCMS 8.3.2 runs make the same sizes, one
 process each, with the same ffmpeg in the same run: at our preset and the crf at which its largest size is as good as
 ours by VMAF, which is searched for first; and each as it comes. Counts CPU, memory, bytes and VMAF. Then what an upload
-costs that can be kept as its own largest size, and what making a video in parts costs. Prints Markdown, and on stderr how far it is.
+costs that can be kept as its own largest size, and what making a video in parts costs. Prints Markdown, and on stderr
+how far it is.
 
 VMAF is measured by the ffmpeg of the package imageio-ffmpeg, which is installed, with the packages that the films come
 from, into a virtual environment of its own the first time.
@@ -193,7 +194,8 @@ SHOWN_KEPT: Final = {
 SHOWN_IN_PARTS: Final = {
     "one_go": "all that is made, in one go",
     "in_parts": "all that is made, the larger sizes in four parts",
-    "first_alone": "what is there first, before any part",
+    "first_alone": "of it, what is there first, before any part",
+    "larger_alone": "what the parts are, made in one go",
 }
 
 

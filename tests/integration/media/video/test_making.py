@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -366,6 +367,34 @@ class TestStopping:
         video.make(source, plan, folder, tools, progress=shares.append, checkpoint=lambda: None)
         assert shares == sorted(shares)
         assert shares[-1] == 1
+
+    def test_how_far_it_is_is_told_on_the_way(self, sample: Sample, folder: Path, tools: Tools) -> None:
+        """Also where there are pictures for a time line, and more of them than the first sheet waits for."""
+        source = sample("clip.mkv", "-c:v", "ffv1", pictures="testsrc2=s=1280x720:r=25:d=20", sound="sine=d=20")
+        facts = probe.look(source, folder=folder, tools=tools, checkpoint=lambda: None)
+        plan = ladder.plan(facts, decodes=tools.codecs, tone_maps=tools.tone_maps)
+        shares: list[float] = []
+        video.make(source, plan, folder, tools, progress=shares.append, checkpoint=lambda: None)
+        assert any(0.05 < share < 0.9 for share in shares)
+
+    @pytest.mark.parametrize("late", [0.0, 12.0])
+    def test_what_takes_long_is_not_taken_for_stuck(
+        self, late: float, sample: Sample, folder: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also where the sound begins ``late`` seconds after the pictures, and ffmpeg is silent until then."""
+        source = sample(
+            "clip.mkv",
+            "-c:v",
+            "ffv1",
+            pictures="testsrc2=s=1280x720:r=25:d=14",
+            sound=f"sine=d={14 - late},asetpts=PTS+{late}/TB",
+        )
+        facts = probe.look(source, folder=folder, tools=tools, checkpoint=lambda: None)
+        plan = ladder.plan(facts, decodes=tools.codecs, tone_maps=tools.tone_maps)
+        usual = video.Maker._limits
+        monkeypatch.setattr(video.Maker, "_limits", lambda maker: replace(usual(maker), stall=3.0))
+        work = video.make(source, plan, folder, tools, progress=lambda _share: None, checkpoint=lambda: None)
+        assert work.cpu > 6
 
     @pytest.mark.parametrize(
         ("raised", "expected"),
