@@ -90,12 +90,8 @@ def one_go(source: Path, out: Path, preset: str, crf: float) -> None:
 def in_parts(source: Path, out: Path, preset: str, crf: float) -> None:
     """The product's own way for what is long: the smallest size, four parts of the others, and all put together."""
     plan = replace(_plan(source, out), keep=None)
-    with patch.multiple(graph, PRESET=preset, CRF=crf), patch.object(cutting, "_SHORTEST", 1.0):
-        pixels = float(sum(rung.width * rung.height * rung.rate for rung in plan.rungs[:-1]))
-        with patch.object(cutting, "_PIXELS_A_PART", pixels * plan.duration / _PARTS):
-            first = video.make(source, plan, out, _tools(), progress=_ignore, checkpoint=_nothing)
-        if len(first.parts) != _PARTS:
-            raise RuntimeError(f"Not {_PARTS} parts: {first.parts}")
+    with patch.multiple(graph, PRESET=preset, CRF=crf):
+        first = _first(source, plan, out)
         made = []
         for number, part in enumerate(first.parts):
             place = out / f"part{number}"
@@ -107,9 +103,17 @@ def in_parts(source: Path, out: Path, preset: str, crf: float) -> None:
 
 def first_alone(source: Path, out: Path, preset: str, crf: float) -> None:
     """What people can watch before the parts are there."""
-    plan = replace(_plan(source, out), keep=None)
-    with patch.multiple(graph, PRESET=preset, CRF=crf), patch.multiple(cutting, _SHORTEST=1.0, _PIXELS_A_PART=1.0):
-        video.make(source, plan, out, _tools(), progress=_ignore, checkpoint=_nothing)
+    with patch.multiple(graph, PRESET=preset, CRF=crf):
+        _first(source, replace(_plan(source, out), keep=None), out)
+
+
+def _first(source: Path, plan: Plan, out: Path) -> video.Work:
+    pixels = float(sum(rung.width * rung.height * rung.rate for rung in plan.rungs[:-1]))
+    with patch.multiple(cutting, _SHORTEST=1.0, _PIXELS_A_PART=pixels * plan.duration / _PARTS):
+        work = video.make(source, plan, out, _tools(), progress=_ignore, checkpoint=_nothing)
+    if len(work.parts) != _PARTS:
+        raise RuntimeError(f"Not {_PARTS} parts: {work.parts}")
+    return work
 
 
 def larger_alone(source: Path, out: Path, preset: str, crf: float) -> None:
